@@ -1,0 +1,1 @@
+"""The exchange itself, pure: books, accounts, orders, prices and the events they cause."""

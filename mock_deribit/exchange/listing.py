@@ -1,0 +1,112 @@
+"""What is listed: instruments with the extras only the venue knows, and the calendar of dated futures."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from shared.instruments import Instrument, Payoff
+from shared.kernel import Nanos
+from shared.units import DAY, SECOND
+
+PERPETUAL_EXPIRY = Nanos(32_503_708_800 * SECOND)
+"""Deribit dates the end of a perpetual 3000-01-01 08:00 UTC."""
+
+_QUARTER_MONTHS = (3, 6, 9, 12)
+_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument and what the venue decides about it.
+
+    `price_band` and `funding_cap`, `funding_damper` and `delivery_fee` are fractions; margin of a
+    position of s base coins is `(rate + margin_slope * s) * s`. `settlement_period` is perpetual,
+    week or month.
+    """
+
+    instrument: Instrument
+    instrument_id: int
+    settlement_period: str
+    created: Nanos
+    price_band: float = 0.015
+    initial_margin_rate: float = 0.02
+    maintenance_margin_rate: float = 0.01
+    margin_slope: float = 0.00005
+    max_leverage: int = 50
+    funding_damper: float = 0.00025
+    funding_cap: float = 0.005
+    delivery_fee: float = 0.00025
+
+    @property
+    def name(self) -> str:
+        """The instrument's name."""
+        return self.instrument.name
+
+
+def last_friday(year: int, month: int) -> datetime:
+    """08:00 UTC on the last Friday of a month, when monthly and quarterly futures expire."""
+    first_of_next = datetime(year + month // 12, month % 12 + 1, 1, 8, tzinfo=UTC)
+    last_day = first_of_next - timedelta(days=1)
+    return last_day - timedelta(days=(last_day.weekday() - 4) % 7)
+
+
+def dated_name(base: str, expiry: datetime) -> str:
+    """Deribit's name of a dated inverse future, e.g. BTC-25DEC26 or BTC-6AUG26."""
+    return f"{base}-{expiry.day}{_MONTHS[expiry.month - 1]}{expiry.year % 100:02d}"
+
+
+def expiries(now: Nanos) -> tuple[datetime, datetime, datetime]:
+    """A nearer expiry and two quarterlies, ascending, none within two days of `now`.
+
+    The nearer one is the next monthly that is no quarterly, or else the next weekly Friday.
+    """
+    earliest = _datetime(now) + timedelta(days=2)
+    months = [(earliest.year + (earliest.month - 1 + k) // 12, (earliest.month - 1 + k) % 12 + 1)
+              for k in range(12)]
+    ends = [last_friday(*month) for month in months]
+    quarterlies = [e for e in ends if e.month in _QUARTER_MONTHS and e > earliest]
+    front, second = quarterlies[0], quarterlies[1]
+    monthlies = [e for e in ends if earliest < e < front]
+    if monthlies:
+        return monthlies[0], front, second
+    weekly = earliest.replace(hour=8, minute=0, second=0, microsecond=0)
+    weekly += timedelta(days=(4 - weekly.weekday()) % 7)
+    if earliest < weekly < front:
+        return weekly, front, second
+    return front, second, quarterlies[2]
+
+
+def btc_listings(
+    now: Nanos, maker_fee: float = 0.00015, taker_fee: float = 0.00035
+) -> tuple[Listing, ...]:
+    """BTC-PERPETUAL and three dated BTC futures as listed at `now`, nearest first.
+
+    Fees are fractions of notional; the defaults are the published standard row of September 2026.
+    """
+    created = Nanos(now - 30 * DAY)
+    perpetual = Listing(
+        instrument=Instrument(
+            name="BTC-PERPETUAL", payoff=Payoff.INVERSE, base="BTC", settlement="BTC",
+            index="btc_usd", perpetual=True, expiry=PERPETUAL_EXPIRY, tick=0.5,
+            contract_size=10.0, amount_step=10.0, maker_fee=maker_fee, taker_fee=taker_fee,
+        ),
+        instrument_id=210838, settlement_period="perpetual", created=created,
+    )
+    listings = [perpetual]
+    for offset, expiry in enumerate(expiries(now)):
+        dated = msgspec.structs.replace(
+            perpetual.instrument, name=dated_name("BTC", expiry), perpetual=False, tick=2.5,
+            expiry=Nanos(int(expiry.timestamp()) * SECOND),
+        )
+        monthly = expiry == last_friday(expiry.year, expiry.month)
+        listings.append(
+            Listing(
+                instrument=dated, instrument_id=400001 + offset, created=created,
+                settlement_period="month" if monthly else "week",
+                delivery_fee=0.00025 if monthly else 0.0,
+            )
+        )
+    return tuple(listings)
+
+
+def _datetime(now: Nanos) -> datetime:
+    return datetime.fromtimestamp(now // SECOND, tz=UTC)

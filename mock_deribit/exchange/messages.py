@@ -1,0 +1,350 @@
+"""What is asked of the exchange, what it answers, and the events it tells.
+
+Owns: requests (`OrderRequest`, `OrderEdit`), refusals (`Refused`), views (orders, trades, positions,
+portfolios, books, tickers) and events. All frozen. Prices are USD per coin, amounts the instrument's own
+unit (USD for inverse, base coin for linear), times nanoseconds. Names follow the exchange's documents,
+so that a wire layer has only to rename and serialise.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from shared.instruments import BookState
+from shared.kernel import Nanos
+from shared.units import Side
+
+
+class OrderType(StrEnum):
+    """How an order is priced."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives."""
+
+    GTC = "good_til_cancelled"
+    GTD = "good_til_day"
+    IOC = "immediate_or_cancel"
+    FOK = "fill_or_kill"
+
+
+class OrderState(StrEnum):
+    """Where an order stands; a partly filled one is open."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+
+
+class SelfMatch(StrEnum):
+    """What happens when an account would trade with itself."""
+
+    REJECT_TAKER = "reject_taker"
+    CANCEL_MAKER = "cancel_maker"
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The exchange says no: nothing changed. `data` is the error object's free-form member."""
+
+    code: int
+    message: str
+    data: dict[str, str] | None = None
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A new order. `price` is required for limit orders and ignored for market orders."""
+
+    instrument: str
+    side: Side
+    amount: float
+    price: float | None = None
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reject_post_only: bool = False
+    reduce_only: bool = False
+    label: str = ""
+    valid_until: Nanos | None = None
+
+
+class OrderEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a resting order. `amount` is the new total, fills included; None keeps a value."""
+
+    amount: float | None = None
+    price: float | None = None
+    post_only: bool | None = None
+    reject_post_only: bool | None = None
+    reduce_only: bool | None = None
+    valid_until: Nanos | None = None
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it stands. `cancel_reason` is set only when cancelled."""
+
+    order_id: str
+    state: OrderState
+    order_type: OrderType
+    instrument: str
+    side: Side
+    price: float
+    amount: float
+    filled_amount: float
+    average_price: float
+    time_in_force: TimeInForce
+    post_only: bool
+    reject_post_only: bool
+    reduce_only: bool
+    replaced: bool
+    label: str
+    created: Nanos
+    updated: Nanos
+    cancel_reason: str | None = None
+
+
+class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """One match. `side` is the taker's; `tick_direction` 0 plus, 1 zero-plus, 2 minus, 3 zero-minus."""
+
+    trade_id: str
+    trade_seq: int
+    ts: Nanos
+    instrument: str
+    side: Side
+    price: float
+    amount: float
+    tick_direction: int
+    mark_price: float
+    index_price: float
+
+
+class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's half of a match. `side` is its own; `fee` positive is paid; `state` the order's."""
+
+    trade: PublicTrade
+    order_id: str
+    side: Side
+    maker: bool
+    fee: float
+    fee_currency: str
+    profit_loss: float
+    state: OrderState
+    order_type: OrderType
+    post_only: bool
+    reduce_only: bool
+    label: str
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """The answer to a new or edited order: as it stands now, and what it took at once."""
+
+    order: OrderView
+    trades: tuple[UserTrade, ...]
+
+
+class PositionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A position with every number the exchange shows. `size` is signed; `realized_profit_loss`
+    is the session's, funding included, fees not. Funding members are 0 for dated futures."""
+
+    instrument: str
+    size: float
+    size_currency: float
+    average_price: float
+    mark_price: float
+    index_price: float
+    settlement_price: float
+    delta: float
+    initial_margin: float
+    maintenance_margin: float
+    open_orders_margin: float
+    floating_profit_loss: float
+    realized_profit_loss: float
+    total_profit_loss: float
+    leverage: int
+    realized_funding: float
+    interest_value: float
+    estimated_liquidation_price: float | None
+
+
+class PortfolioView(msgspec.Struct, frozen=True, kw_only=True):
+    """An account in one currency (margin model segregated_sm, futures only)."""
+
+    currency: str
+    balance: float
+    equity: float
+    margin_balance: float
+    available_funds: float
+    available_withdrawal_funds: float
+    initial_margin: float
+    maintenance_margin: float
+    projected_initial_margin: float
+    projected_maintenance_margin: float
+    session_rpl: float
+    session_upl: float
+    total_pl: float
+    futures_pl: float
+    delta_total: float
+    delta_total_map: dict[str, float]
+    projected_delta_total: float
+
+
+class BookView(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole book: (price, amount) best first on both sides. `ts` is the time of its last change."""
+
+    instrument: str
+    ts: Nanos
+    change_id: int
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """The last 24 hours. `volume` in base coin; `price_change` in percent; None: nothing traded."""
+
+    high: float | None
+    low: float | None
+    price_change: float | None
+    volume: float
+    volume_usd: float
+
+
+class TickerView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `public/ticker` names. An empty side is None and amount 0. Funding members are
+    None for dated futures; `delivery_price` only after delivery."""
+
+    instrument: str
+    ts: Nanos
+    state: BookState
+    best_bid_price: float | None
+    best_bid_amount: float
+    best_ask_price: float | None
+    best_ask_amount: float
+    last_price: float | None
+    mark_price: float
+    index_price: float
+    min_price: float
+    max_price: float
+    estimated_delivery_price: float
+    settlement_price: float
+    delivery_price: float | None
+    open_interest: float
+    current_funding: float | None
+    funding_8h: float | None
+    interest_value: float | None
+    stats: Stats
+
+
+class FundingHour(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of funding history, at the end of an hour; rates as fractions."""
+
+    ts: Nanos
+    index_price: float
+    prev_index_price: float
+    interest_1h: float
+    interest_8h: float
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """One level of a book: `action` is new, change or delete; `amount` the new total (0 deleted)."""
+
+    action: str
+    price: float
+    amount: float
+
+
+class OrderUpdated(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: an order changed. An order filled on arrival is told once, as filled."""
+
+    ts: Nanos
+    account: str
+    order: OrderView
+
+
+class UserTraded(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: the fills one request brought this account in one instrument, oldest first."""
+
+    ts: Nanos
+    account: str
+    instrument: str
+    trades: tuple[UserTrade, ...]
+
+
+class Traded(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: the matches of one request, oldest first."""
+
+    ts: Nanos
+    instrument: str
+    trades: tuple[PublicTrade, ...]
+
+
+class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: one change of one book, never empty; bids descending, asks ascending."""
+
+    ts: Nanos
+    instrument: str
+    prev_change_id: int
+    change_id: int
+    bids: tuple[LevelChange, ...]
+    asks: tuple[LevelChange, ...]
+
+
+class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: told after every order event of the account too, even for a flat position."""
+
+    ts: Nanos
+    account: str
+    position: PositionView
+
+
+class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: balance, margin or funds moved."""
+
+    ts: Nanos
+    account: str
+    portfolio: PortfolioView
+
+
+class TickerChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: best prices, last, mark, index or state moved; ask `Exchange.ticker` for the numbers."""
+
+    ts: Nanos
+    instrument: str
+
+
+class IndexChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: an index was published."""
+
+    ts: Nanos
+    index: str
+    price: float
+
+
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: a book opened, closed, settled or was delivered."""
+
+    ts: Nanos
+    instrument: str
+    state: BookState
+
+
+class LockChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: every book on an index was locked (cancel only) or released."""
+
+    ts: Nanos
+    index: str
+    locked: bool
+
+
+Event = (
+    OrderUpdated
+    | UserTraded
+    | Traded
+    | BookChanged
+    | PositionChanged
+    | PortfolioChanged
+    | TickerChanged
+    | IndexChanged
+    | StateChanged
+    | LockChanged
+)

@@ -1,0 +1,1 @@
+"""What trades on the mock exchange besides its users: simulated, recorded or scripted markets."""
