@@ -1,0 +1,48 @@
+"""What an operator commands through the gateway, and how services answer."""
+
+from typing import Any
+
+from shared.kernel import Message
+
+
+class Pause(Message, frozen=True, kw_only=True):
+    """Pull quotes, of one instrument or (None) of all, and stay out until resumed."""
+
+    command_id: str
+    by: str
+    instrument: str | None = None
+
+
+class Resume(Message, frozen=True, kw_only=True):
+    """Quote again. `confirm` must be true to leave KILLED."""
+
+    command_id: str
+    by: str
+    instrument: str | None = None
+    confirm: bool = False
+
+
+class Kill(Message, frozen=True, kw_only=True):
+    """Latch, cancel everything by every path, send nothing more; optionally flatten with reductions."""
+
+    command_id: str
+    by: str
+    reason: str
+    flatten: bool = False
+
+
+class ParamsChanged(Message, frozen=True, kw_only=True):
+    """A whole new set of parameters, already validated, to be applied between two evaluations."""
+
+    version: int
+    by: str
+    params: dict[str, Any]
+
+
+class ParamsApplied(Message, frozen=True, kw_only=True):
+    """A service runs on this version now, or says why it does not."""
+
+    source: str
+    version: int
+    applied: bool
+    reason: str = ""
