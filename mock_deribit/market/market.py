@@ -1,0 +1,37 @@
+"""What a market is: everything that trades on the exchange besides its users.
+
+A market acts through ordinary (house) accounts of the exchange and is driven by whoever owns both: it is
+started once, woken no later than the time it asked for, and asks for the next time. Order of use:
+`index_prices` (to open the exchange with), `start`, then `wake` for ever; `Exchange.advance` beside it.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from mock_deribit.exchange.engine import Exchange
+from shared.kernel import Nanos
+
+NEVER = Nanos(2**62)
+"""The next wake of a market that has nothing more to do."""
+
+
+class Market(Protocol):
+    """What the host of an exchange can drive."""
+
+    @property
+    def index_prices(self) -> Mapping[str, float]:
+        """Opening price of every index this market drives, USD."""
+        ...
+
+    @property
+    def ended(self) -> str | None:
+        """Why this market has stopped for good, in words; None while it runs."""
+        ...
+
+    def start(self, now: Nanos, exchange: Exchange) -> Nanos:
+        """Open accounts, fill the books, and say when to be woken first."""
+        ...
+
+    def wake(self, now: Nanos) -> Nanos:
+        """Do everything due up to `now` and say when to be woken next."""
+        ...
