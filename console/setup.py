@@ -1,8 +1,9 @@
 """Set-up: owns `.venv`, made from the lock files, and the stamp that says it is complete.
 
-Standard library only, since a Python without any package runs it. The stamp is written last and names
-everything the environment was made from, so an interrupted set-up, another Python, a changed lock or a
-moved folder is seen and made anew. A file lock keeps two first runs apart; it dies with its holder.
+Standard library only, since a Python without any package runs it. The stamp is written last and
+names all that the environment was made from, so that an interrupted set-up, another Python, a
+changed lock or a moved folder is seen and made anew. A file lock keeps two first runs apart; the
+operating system drops it when its holder dies.
 """
 
 import argparse
@@ -27,7 +28,7 @@ class SetupFailed(Exception):
 
 
 class Environment:
-    """The virtual environment beside the lock files in `root`, as `base_python` would make it."""
+    """The virtual environment beside the lock files in `root`, made by `base_python`."""
 
     def __init__(self, root: Path, base_python: str) -> None:
         self.root = root
@@ -37,22 +38,24 @@ class Environment:
         self.stamp = self.folder / "complete.json"
 
     def ensure(self, needs: Dependencies) -> None:
-        """Make `needs` importable from `.venv`; costs milliseconds when it is already.
+        """Make `needs` importable from `.venv`, in milliseconds when it is already.
 
         Raises `SetupFailed`.
         """
-        if self._has(needs):
-            return
-        with self._alone():
+        try:
             if self._has(needs):
                 return
-            if not self._has("runtime"):
-                self._create()
-            self._install(needs)
+            with self._alone():
+                if self._has(needs):
+                    return
+                if not self._has("runtime"):
+                    self._create()
+                self._install(needs)
+        except OSError as error:
+            raise SetupFailed(f"mm: set-up needs to read and write {self.root}: {error}") from error
 
     def _wanted(self) -> dict[str, str]:
-        version = ".".join(map(str, sys.version_info[:3]))
-        made_from = f"{version}\n{self.folder}\n".encode()
+        made_from = f"{python_version()}\n{self.folder}\n".encode()
         return {
             name: hashlib.sha256(made_from + (self.root / lock).read_bytes()).hexdigest()
             for name, lock in LOCKS.items()
@@ -61,7 +64,7 @@ class Environment:
     def _stamped(self) -> dict[str, str]:
         try:
             stamped = json.loads(self.stamp.read_text())
-        except (OSError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return {}
         return stamped if isinstance(stamped, dict) else {}
 
@@ -79,58 +82,69 @@ class Environment:
             yield
 
     def _create(self) -> None:
-        say(f"making .venv with Python {sys.version_info.major}.{sys.version_info.minor}")
-        if self.folder.is_dir():
-            # The stamp goes first: a removal cut short must not look complete.
-            self.stamp.unlink(missing_ok=True)
+        say(f"making .venv with Python {python_version()}")
+        # The stamp goes first: a removal cut short must not look complete.
+        self.stamp.unlink(missing_ok=True)
+        if self.folder.exists():
             shutil.rmtree(self.folder)
-        self._run(
+        _run(
             [self.base_python, "-I", "-m", "venv", str(self.folder)],
-            "could not make .venv; this Python needs its venv module (Debian: apt install python3-venv)",
+            "could not make .venv; this Python lacks a working venv module "
+            "(on Debian and Ubuntu: apt-get install python3-venv)",
         )
 
     def _install(self, needs: Dependencies) -> None:
         lock = LOCKS[needs]
-        say(f"installing the dependencies of {lock}")
-        self._run(
-            [
-                *(str(self.python), "-I", "-m", "pip", "install", "--disable-pip-version-check"),
-                *("--no-input", "--no-compile", "--require-hashes", "--no-deps"),
-                *("-r", str(self.root / lock)),
-            ],
-            f"could not install {lock}; check that a Python package index can be reached, then run it again",
+        say(f"installing {lock} (once; half a minute)")
+        pip = (str(self.python), "-I", "-m", "pip", "install", "--disable-pip-version-check")
+        _run(
+            [*pip, "--no-input", "--no-deps", "--require-hashes", "-r", str(self.root / lock)],
+            f"could not install {lock}; see to it that pip reaches a package index, then try again",
+        )
+        # The dev lock contains the runtime lock.
+        complete: tuple[Dependencies, ...] = (
+            ("runtime",) if needs == "runtime" else ("runtime", "dev")
         )
         wanted = self._wanted()
-        done = {"runtime"} if needs == "runtime" else {"runtime", "dev"}
-        complete = json.dumps({name: wanted[name] for name in sorted(done)})
         written = self.stamp.with_suffix(".new")
-        written.write_text(complete)
+        written.write_text(json.dumps({name: wanted[name] for name in complete}))
         written.replace(self.stamp)
 
-    def _run(self, command: list[str], failure: str) -> None:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        if done.returncode:
-            raise SetupFailed(f"{done.stdout.rstrip()}\nmm: {failure}.")
+
+def _run(command: list[str], failure: str) -> None:
+    """Run quietly; what it printed is shown only when it failed."""
+    done = subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise SetupFailed(f"{done.stdout.rstrip()}\nmm: {failure}.")
+
+
+def python_version() -> str:
+    """Of the Python that is running: "3.12.1"."""
+    return ".".join(map(str, sys.version_info[:3]))
 
 
 def say(line: str) -> None:
-    """Progress, on stderr so that a verb's own output stays clean."""
+    """Tell the progress, on stderr so that a verb's own output stays clean."""
     print(f"mm: {line}", file=sys.stderr, flush=True)
 
 
-def environment() -> Environment:
-    """The project's own environment, to be made by the Python that is running."""
-    return Environment(ROOT, getattr(sys, "_base_executable", None) or sys.executable)
+def project() -> Environment:
+    """The project's own environment, as the Python that is running would make it."""
+    return Environment(ROOT, getattr(sys, "_base_executable", sys.executable))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Set-up has no options: everything it needs is in the lock files."""
+    """Set-up has no options: all it needs stands in the lock files."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """By the time a verb runs, its environment is there: nothing is left but to say so."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    print(f"ready: Python {version} in .venv")
+    """Say that it is done: the dispatcher prepared the environment before it called us."""
+    print(f"ready: Python {python_version()} in .venv")
     return 0

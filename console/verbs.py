@@ -1,7 +1,8 @@
 """The table of verbs: the one place that says what `./mm` can do.
 
 A verb `name` lives in `console/<name>.py`, which offers `add_arguments(parser) -> None` and
-`run(args) -> int` (the exit code). Standard library only: a Python without any package reads this table.
+`run(args) -> int` (the exit code); it is imported only when called, inside its environment.
+Standard library only: a Python without any package reads this table.
 """
 
 from typing import Literal, NamedTuple
@@ -10,16 +11,32 @@ Dependencies = Literal["runtime", "dev"]
 
 
 class Verb(NamedTuple):
-    """One row: the verb, its line in the overview, and which locked dependencies it needs."""
+    """One row. With `passes_on`, arguments it does not know arrive as `args.further`."""
 
     name: str
     summary: str
-    needs: Dependencies
+    needs: Dependencies = "runtime"
     examples: tuple[str, ...] = ()
+    passes_on: bool = False
 
 
 VERBS = (
-    Verb("setup", "prepare the environment (every other verb does it by itself)", "dev"),
-    Verb("test", "run the test suite; further arguments go to pytest", "dev", ("./mm test -k book",)),
-    Verb("check", "format, lint, strict types, import contracts, rules on the source", "dev"),
+    Verb(
+        "test",
+        "run the whole test suite; further arguments go to pytest",
+        needs="dev",
+        examples=("./mm test", "./mm test -k book"),
+        passes_on=True,
+    ),
+    Verb(
+        "check",
+        "check format, lint, strict types, import contracts and the rules on the source",
+        needs="dev",
+        examples=("./mm check",),
+    ),
+    Verb(
+        "setup",
+        "prepare the environment; every other verb does so by itself",
+        needs="dev",
+    ),
 )
