@@ -66,8 +66,7 @@ def table(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         verdict = "ok" if outcome.passed else "FAILED"
         lines.append(f"{outcome.name:<{width}}  {verdict:<6} {outcome.seconds:5.1f} s")
-    return "
-".join(lines)
+    return "\n".join(lines)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

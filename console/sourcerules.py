@@ -74,7 +74,11 @@ def check_text(path: PurePosixPath, text: str) -> Iterator[Finding]:
 
 def check_module(path: PurePosixPath, text: str) -> Iterator[Finding]:
     """Every rule on one Python module."""
-    tree = ast.parse(text)
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        yield Finding(path, error.lineno or 1, f"is not Python: {error.msg}")
+        return
     lines = len(text.splitlines())
     if lines > MODULE_LINES_MAX:
         yield Finding(path, 1, f"module of {lines} lines; split it at {MODULE_LINES_MAX}")
