@@ -5,6 +5,7 @@ whole new set, validated as one, so that a set that contradicts itself is refuse
 half applied. Field names carry their unit last.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -234,7 +235,7 @@ class Params(Section):
 
 
 def _ascending(*pairs: tuple[str, float]) -> None:
-    for (lower_name, lower), (upper_name, upper) in zip(pairs, pairs[1:], strict=False):
+    for (lower_name, lower), (upper_name, upper) in pairwise(pairs):
         if lower >= upper:
             raise ValueError(f"{lower_name} ({lower}) must be below {upper_name} ({upper})")
 

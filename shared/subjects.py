@@ -76,6 +76,7 @@ TOPICS: dict[type[Message], Topic] = {
     Anomaly: Topic("evt", None, "anomaly", False, SERVICES),
 }
 
+# The auditor is no service: it listens in tests, demos and drills, and says nothing.
 HEARS: dict[str, tuple[type[Message], ...]] = {
     "marketdata": (ParamsChanged,),
     "quoter": (
@@ -120,6 +121,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         ParamsChanged,
     ),
     "gateway": tuple(TOPICS),
+    "auditor": tuple(TOPICS),
 }
 
 
