@@ -7,7 +7,7 @@ bus once the queue has run empty, in the order in which they were said. A core n
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from shared.kernel import (
@@ -20,7 +20,9 @@ from shared.kernel import (
     Message,
     Nanos,
     Publish,
+    Restored,
     Send,
+    Started,
     Store,
     Wake,
     WakeAt,
@@ -99,6 +101,25 @@ class Dispatcher:
     def next_wake(self) -> Nanos | None:
         """When the earliest timer is due."""
         return self._next_wake
+
+    def start(
+        self,
+        remembered: Mapping[str, str],
+        incarnations: Mapping[str, int],
+        history: Mapping[str, Sequence[Message]],
+    ) -> None:
+        """Every core is told what it remembers, then its past messages, then that it runs.
+
+        `incarnations` and `history` are by core, `remembered` by key. No core hears another before all
+        of them run.
+        """
+        for name, core in self._cores.items():
+            for key in core.remembers:
+                self._queue.append((name, Restored(key=key, value=remembered.get(key))))
+            self._queue.extend((name, message) for message in history.get(name, ()))
+        for name in self._cores:
+            self._queue.append((name, Started(incarnation=incarnations[name])))
+        self._run()
 
     def deliver(self, core: str, event: Event) -> None:
         """Tell one core, and run until nothing is left to tell; later when already running."""

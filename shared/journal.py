@@ -68,7 +68,9 @@ def decode_header(line: bytes) -> Header:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedJournal(f"not a journal header: {error}; got {line[:120]!r}") from error
     if header.format != FORMAT:
-        raise MalformedJournal(f"journal format {FORMAT} is read here, the file has {header.format}")
+        raise MalformedJournal(
+            f"journal format {FORMAT} is read here, the file has {header.format}"
+        )
     return header
 
 
