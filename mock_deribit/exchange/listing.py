@@ -18,9 +18,9 @@ _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and what the venue decides about it.
 
-    `price_band` and `funding_cap`, `funding_damper` and `delivery_fee` are fractions; margin of a
-    position of s base coins is `(rate + margin_slope * s) * s`. `settlement_period` is perpetual,
-    week or month.
+    `price_band`, `premium_clip`, `funding_damper`, `funding_cap` and `delivery_fee` are fractions;
+    margin of a position of s base coins is `(rate + margin_slope * s) * s`. `settlement_period` is
+    perpetual, week or month.
     """
 
     instrument: Instrument
@@ -28,6 +28,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     settlement_period: str
     created: Nanos
     price_band: float = 0.015
+    premium_clip: float = 0.02
     initial_margin_rate: float = 0.02
     maintenance_margin_rate: float = 0.01
     margin_slope: float = 0.00005
@@ -60,8 +61,10 @@ def expiries(now: Nanos) -> tuple[datetime, datetime, datetime]:
     The nearer one is the next monthly that is no quarterly, or else the next weekly Friday.
     """
     earliest = _datetime(now) + timedelta(days=2)
-    months = [(earliest.year + (earliest.month - 1 + k) // 12, (earliest.month - 1 + k) % 12 + 1)
-              for k in range(12)]
+    months = [
+        (earliest.year + (earliest.month - 1 + k) // 12, (earliest.month - 1 + k) % 12 + 1)
+        for k in range(12)
+    ]
     ends = [last_friday(*month) for month in months]
     quarterlies = [e for e in ends if e.month in _QUARTER_MONTHS and e > earliest]
     front, second = quarterlies[0], quarterlies[1]
@@ -85,23 +88,40 @@ def btc_listings(
     created = Nanos(now - 30 * DAY)
     perpetual = Listing(
         instrument=Instrument(
-            name="BTC-PERPETUAL", payoff=Payoff.INVERSE, base="BTC", settlement="BTC",
-            index="btc_usd", perpetual=True, expiry=PERPETUAL_EXPIRY, tick=0.5,
-            contract_size=10.0, amount_step=10.0, maker_fee=maker_fee, taker_fee=taker_fee,
+            name="BTC-PERPETUAL",
+            payoff=Payoff.INVERSE,
+            base="BTC",
+            settlement="BTC",
+            index="btc_usd",
+            perpetual=True,
+            expiry=PERPETUAL_EXPIRY,
+            tick=0.5,
+            contract_size=10.0,
+            amount_step=10.0,
+            maker_fee=maker_fee,
+            taker_fee=taker_fee,
         ),
-        instrument_id=210838, settlement_period="perpetual", created=created,
+        instrument_id=210838,
+        settlement_period="perpetual",
+        created=created,
     )
     listings = [perpetual]
     for offset, expiry in enumerate(expiries(now)):
         dated = msgspec.structs.replace(
-            perpetual.instrument, name=dated_name("BTC", expiry), perpetual=False, tick=2.5,
+            perpetual.instrument,
+            name=dated_name("BTC", expiry),
+            perpetual=False,
+            tick=2.5,
             expiry=Nanos(int(expiry.timestamp()) * SECOND),
         )
         monthly = expiry == last_friday(expiry.year, expiry.month)
         listings.append(
             Listing(
-                instrument=dated, instrument_id=400001 + offset, created=created,
+                instrument=dated,
+                instrument_id=400001 + offset,
+                created=created,
                 settlement_period="month" if monthly else "week",
+                premium_clip=0.2,
                 delivery_fee=0.00025 if monthly else 0.0,
             )
         )

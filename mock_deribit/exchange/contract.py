@@ -1,0 +1,138 @@
+"""One listed instrument while it lives: its book, prices, tape and state."""
+
+from mock_deribit.exchange.book import ASK, BID, Book
+from mock_deribit.exchange.listing import Listing
+from mock_deribit.exchange.messages import BookChanged, BookView, LevelChange, TickerView
+from mock_deribit.exchange.numbering import Numbering
+from mock_deribit.exchange.tape import Tape
+from mock_deribit.exchange.valuation import Valuation
+from shared.kernel import Nanos
+from shared.units import HOUR, Side, on_grid, round_down, round_up
+
+
+class Contract:
+    """Everything the exchange knows of one instrument. Sizes inside are lots, prices ticks."""
+
+    def __init__(self, now: Nanos, listing: Listing, index: float, numbering: Numbering) -> None:
+        self.listing = listing
+        self.instrument = listing.instrument
+        self.name = listing.name
+        self.tick = self.instrument.tick
+        self.step = self.instrument.amount_step
+        self.state = self.instrument.state
+        self.locked = False
+        self.book = Book()
+        self.tape = Tape()
+        self.valuation = Valuation(now, listing, index)
+        self.settlement_price = round(index, 2)
+        self.delivery_price: float | None = None
+        self.estimated_delivery_price: float | None = None
+        self.gross_lots = 0
+        self._numbering = numbering
+        self._change_id = numbering.change_id()
+        self._changed = now
+
+    def price(self, tick: int) -> float:
+        """Ticks to USD per coin."""
+        return on_grid(tick, self.tick)
+
+    def amount(self, lots: int) -> float:
+        """Lots to the instrument's amount unit."""
+        return on_grid(lots, self.step)
+
+    def best(self) -> tuple[float | None, float | None]:
+        """Best bid and ask in USD per coin."""
+        bid, ask = self.book.best(BID), self.book.best(ASK)
+        return (
+            None if bid is None else self.price(bid),
+            None if ask is None else self.price(ask),
+        )
+
+    def inside(self, sign: int) -> int:
+        """The best tick at which an order of this sign rests without trading."""
+        opposite = self.book.best(-sign)
+        if opposite is None:
+            raise ValueError("nothing to stay inside of: the opposite side is empty")
+        side = Side.BUY if sign > 0 else Side.SELL
+        beyond = self.price(opposite - sign)
+        return round(self.instrument.passive_price(side, beyond) / self.tick)
+
+    def band(self) -> tuple[float, float]:
+        """Lowest price of a sell and highest price of a buy that the venue accepts now."""
+        mark, width = self.valuation.mark, self.listing.price_band
+        return (
+            round_up(mark * (1.0 - width), self.tick),
+            round_down(mark * (1.0 + width), self.tick),
+        )
+
+    def initial_margin(self, lots: int) -> float:
+        """Initial margin in base coin for a position or exposure of this size."""
+        return self._margin(lots, self.listing.initial_margin_rate)
+
+    def maintenance_margin(self, lots: int) -> float:
+        """Maintenance margin in base coin for a position of this size."""
+        return self._margin(lots, self.listing.maintenance_margin_rate)
+
+    def take_book_change(self, now: Nanos) -> BookChanged | None:
+        """What changed in the book since the last call, under a new change id; None: nothing."""
+        bids, asks = self.book.take_changes(BID), self.book.take_changes(ASK)
+        if not bids and not asks:
+            return None
+        asks.sort()
+        previous, self._change_id = self._change_id, self._numbering.change_id()
+        self._changed = now
+        return BookChanged(
+            ts=now,
+            instrument=self.name,
+            prev_change_id=previous,
+            change_id=self._change_id,
+            bids=tuple([self._level(*level) for level in bids]),
+            asks=tuple([self._level(*level) for level in asks]),
+        )
+
+    def book_view(self) -> BookView:
+        """The full book, best first."""
+        bids, asks = (
+            tuple((self.price(tick), self.amount(lots)) for tick, lots in self.book.depth(half))
+            for half in (BID, ASK)
+        )
+        return BookView(
+            instrument=self.name, ts=self._changed, change_id=self._change_id, bids=bids, asks=asks
+        )
+
+    def ticker(self, now: Nanos) -> TickerView:
+        """Everything the venue's ticker says."""
+        bid, ask = self.book.best(BID), self.book.best(ASK)
+        low, high = self.band()
+        valuation, perpetual = self.valuation, self.instrument.perpetual
+        valuation.accrue(now)
+        return TickerView(
+            instrument=self.name,
+            ts=now,
+            state=self.state,
+            best_bid_price=None if bid is None else self.price(bid),
+            best_bid_amount=0.0 if bid is None else self.amount(self.book.lots_at(BID, bid)),
+            best_ask_price=None if ask is None else self.price(ask),
+            best_ask_amount=0.0 if ask is None else self.amount(self.book.lots_at(ASK, ask)),
+            last_price=self.tape.last_price,
+            mark_price=valuation.mark,
+            index_price=valuation.index,
+            min_price=low,
+            max_price=high,
+            estimated_delivery_price=self.estimated_delivery_price or valuation.index,
+            settlement_price=self.settlement_price,
+            delivery_price=self.delivery_price,
+            open_interest=self.amount(self.gross_lots // 2),
+            current_funding=valuation.rate if perpetual else None,
+            funding_8h=valuation.funded_between(Nanos(now - 8 * HOUR), now) if perpetual else None,
+            interest_value=valuation.interest if perpetual else None,
+            stats=self.tape.stats(now),
+        )
+
+    def _margin(self, lots: int, rate: float) -> float:
+        size = abs(self.instrument.delta(self.amount(lots), self.valuation.mark))
+        return (rate + self.listing.margin_slope * size) * size
+
+    def _level(self, tick: int, before: int, now: int) -> LevelChange:
+        action = "delete" if not now else "change" if before else "new"
+        return LevelChange(action, self.price(tick), self.amount(now))

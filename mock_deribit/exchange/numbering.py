@@ -1,0 +1,43 @@
+"""The venue's numbers: change ids, order ids, trade ids and trade sequence, with the gaps real ones have.
+
+One change counter is shared by all books, so within one book it jumps by arbitrary amounts; order and
+trade ids are strings per settlement currency, growing, with gaps; only `trade_seq` steps by one.
+"""
+
+from shared.randomness import Stream
+
+_FIRST_CHANGE = 136_069_961_946
+_FIRST_ORDER = 74_365_704_227
+_FIRST_TRADE = 403_691_824
+_GAP = 7
+
+
+class Numbering:
+    """Draws the next number of each kind; gaps are deterministic in the seed."""
+
+    def __init__(self, seed: str) -> None:
+        self._gaps = Stream(f"{seed}|numbering")
+        self._change = _FIRST_CHANGE
+        self._orders: dict[str, int] = {}
+        self._trades: dict[str, int] = {}
+
+    def change_id(self) -> int:
+        """The id of the next change of any book."""
+        self._change += 1 + self._gaps.below(_GAP)
+        return self._change
+
+    def order_id(self, currency: str) -> str:
+        """The id of the next order that settles in this currency."""
+        number = self._orders.get(currency, _FIRST_ORDER) + 1 + self._gaps.below(_GAP)
+        self._orders[currency] = number
+        return _prefixed(currency, number)
+
+    def trade_id(self, currency: str) -> str:
+        """The id of the next trade that settles in this currency."""
+        number = self._trades.get(currency, _FIRST_TRADE) + 1
+        self._trades[currency] = number
+        return _prefixed(currency, number)
+
+
+def _prefixed(currency: str, number: int) -> str:
+    return str(number) if currency == "BTC" else f"{currency}-{number}"

@@ -1,0 +1,113 @@
+"""The order in which one request's events are told.
+
+Collects what a request did and, at `commit`, queues it: order updates, user trades, public trades, book
+changes, positions and portfolios, tickers. Only accounts that have a listener (not the house's) are told
+private events, so the background market costs nothing here.
+"""
+
+from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.messages import (
+    Event,
+    OrderUpdated,
+    PortfolioChanged,
+    PositionChanged,
+    PublicTrade,
+    TickerChanged,
+    Traded,
+    UserTrade,
+    UserTraded,
+)
+from mock_deribit.exchange.order import Order
+from shared.kernel import Nanos
+
+
+class Outbox:
+    """Events waiting to be drained, and the pieces of the request being processed."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._orders: dict[int, tuple[Account, Order]] = {}
+        self._fills: dict[tuple[str, str], list[UserTrade]] = {}
+        self._public: dict[str, list[PublicTrade]] = {}
+        self._contracts: dict[str, tuple[Contract, tuple[float | None, float | None]]] = {}
+        self._holders: dict[tuple[str, str], tuple[Account, Contract]] = {}
+
+    def touch(self, contract: Contract) -> None:
+        """Announce that this request is about to change a book. Call before the first change."""
+        if contract.name not in self._contracts:
+            self._contracts[contract.name] = (contract, contract.best())
+
+    def order(self, account: Account, contract: Contract, order: Order) -> None:
+        """An order changed; told once per request, as it stands at the end."""
+        if not account.house:
+            self._orders[order.number] = (account, order)
+            self._holders[account.name, contract.name] = (account, contract)
+
+    def holding(self, account: Account, contract: Contract) -> None:
+        """A position or balance changed without an order."""
+        if not account.house:
+            self._holders[account.name, contract.name] = (account, contract)
+
+    def fill(self, account: Account, trade: UserTrade) -> None:
+        """A fill of an account with a listener."""
+        key = (account.name, trade.trade.instrument)
+        self._fills.setdefault(key, []).append(trade)
+
+    def public_trade(self, trade: PublicTrade) -> None:
+        """A match everyone hears of."""
+        self._public.setdefault(trade.instrument, []).append(trade)
+
+    def tell(self, event: Event) -> None:
+        """Queue an event that is complete in itself."""
+        self._events.append(event)
+
+    def funds(self, now: Nanos, account: Account, currency: str) -> None:
+        """A balance changed by itself."""
+        if not account.house:
+            portfolio = account.portfolio(currency)
+            self.tell(PortfolioChanged(ts=now, account=account.name, portfolio=portfolio))
+
+    def commit(self, now: Nanos) -> None:
+        """Queue everything the request did, in the documented order."""
+        events = self._events
+        for account, order in self._orders.values():
+            events.append(OrderUpdated(ts=now, account=account.name, order=order.view()))
+        for (name, instrument), fills in self._fills.items():
+            events.append(
+                UserTraded(ts=now, account=name, instrument=instrument, trades=tuple(fills))
+            )
+        for instrument, trades in self._public.items():
+            events.append(Traded(ts=now, instrument=instrument, trades=tuple(trades)))
+        tickers = []
+        for contract, best in self._contracts.values():
+            change = contract.take_book_change(now)
+            if change is not None:
+                events.append(change)
+            if contract.name in self._public or contract.best() != best:
+                tickers.append(TickerChanged(ts=now, instrument=contract.name))
+        if self._holders:
+            self._tell_holdings(now)
+        events.extend(tickers)
+        self._orders.clear()
+        self._fills.clear()
+        self._public.clear()
+        self._contracts.clear()
+        self._holders.clear()
+
+    def drain(self) -> list[Event]:
+        """Take what is queued, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    def _tell_holdings(self, now: Nanos) -> None:
+        portfolios: dict[tuple[str, str], Account] = {}
+        for account, contract in self._holders.values():
+            currency = contract.instrument.settlement
+            portfolios[account.name, currency] = account
+            view = account.position(contract).view(account.liquidation_ratio(currency))
+            self._events.append(PositionChanged(ts=now, account=account.name, position=view))
+        for (name, currency), account in portfolios.items():
+            self._events.append(
+                PortfolioChanged(ts=now, account=name, portfolio=account.portfolio(currency))
+            )
