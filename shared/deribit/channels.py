@@ -32,6 +32,18 @@ class Topic(StrEnum):
     OTHER = "other"
 
 
+_BY_CURRENCY = {
+    topic.value: topic
+    for topic in (
+        Topic.INSTRUMENT_STATE,
+        Topic.USER_ORDERS,
+        Topic.USER_TRADES,
+        Topic.USER_CHANGES,
+        Topic.USER_PORTFOLIO,
+    )
+}
+
+
 class Channel(msgspec.Struct, frozen=True):
     """A channel name taken apart. `instrument` is empty where the channel has none."""
 
@@ -81,4 +93,10 @@ def user_portfolio_channel(currency: str) -> str:
 
 def parse_channel(name: str) -> Channel:
     """Take a channel name apart; what this system never asks for is `Topic.OTHER`."""
-    raise NotImplementedError
+    if name in (PLATFORM_STATE, USER_LOCK):
+        return Channel(Topic(name))
+    words = name.split(".")
+    if words[0] in ("book", "trades", "ticker") and len(words) == 3:
+        return Channel(Topic(words[0]), words[1])
+    topic = _BY_CURRENCY.get(".".join(words[:2]), Topic.OTHER)
+    return Channel(topic)
