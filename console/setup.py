@@ -108,12 +108,16 @@ class Environment:
     def _install(self, needs: Dependencies) -> None:
         lock = LOCKS[needs]
         say(f"installing {lock} (only this once)")
-        # Byte code is made on first import: of what is used, and not while somebody waits.
         quiet = ("--disable-pip-version-check", "--no-input", "--no-compile")
         locked = ("--no-deps", "--require-hashes", "-r", str(self.root / lock))
         _run(
             [*self._pip(), "install", *quiet, *locked],
             f"could not install {lock}; see to it that pip reaches a package index, then try again",
+        )
+        # On all cores, unlike pip, and once, also where PYTHONDONTWRITEBYTECODE would have every
+        # process compile for itself. What a package ships that does not compile is its own affair.
+        _finish(
+            [str(self.python), "-I", "-m", "compileall", "-qq", "-j0", str(self.folder / "lib")]
         )
         # The dev lock contains the runtime lock.
         complete: tuple[Dependencies, ...] = (
