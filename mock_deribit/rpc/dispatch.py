@@ -1,0 +1,229 @@
+"""Owns the way from a request's bytes to its response: envelope, login, credits, method, error.
+
+Source: JSON-RPC 2.0 as Deribit speaks it (named parameters only, `usIn`/`usOut`/`usDiff`/`testnet`).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mock_deribit.rpc import (
+    methods_account,
+    methods_public,
+    methods_session,
+    methods_trading,
+)
+from mock_deribit.rpc.auth import Grant
+from mock_deribit.rpc.errors import (
+    TOO_MANY_REQUESTS,
+    RpcError,
+    bad_request,
+    invalid_params,
+    maintenance,
+    method_not_found,
+    queue_full,
+    request_too_large,
+    too_many_requests,
+    unauthorized,
+)
+from mock_deribit.rpc.hub import Frame
+from mock_deribit.rpc.params import Params
+from mock_deribit.rpc.session import Session
+from mock_deribit.rpc.text import encode
+from mock_deribit.rpc.venue import Call, Method, Venue
+from shared.kernel import Nanos
+from shared.units import MICROSECOND
+
+REQUEST_BYTES_MAX = 32 * 1024
+QUEUE_MAX = 8
+
+METHODS: dict[str, Method] = (
+    methods_session.METHODS
+    | methods_public.METHODS
+    | methods_trading.METHODS
+    | methods_account.METHODS
+)
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request, taken apart by the host. `target` is path and query as sent."""
+
+    verb: str
+    target: str
+    path: str
+    query: Mapping[str, str]
+    authorization: str
+    body: bytes
+    peer: str
+
+
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """Status and JSON body."""
+
+    status: int
+    body: bytes
+
+
+class Response(msgspec.Struct, frozen=True):
+    """A result or an error, with the id it answers; None: the request had none."""
+
+    id: int | str | None
+    result: object = None
+    error: RpcError | None = None
+
+    def text(self, received: Nanos, sent: Nanos) -> str:
+        """The JSON of the response."""
+        body: dict[str, object] = {"jsonrpc": "2.0"}
+        if self.id is not None:
+            body["id"] = self.id
+        if self.error is not None:
+            body["error"] = self.error.body()
+        else:
+            body["result"] = self.result
+        body["usIn"] = received // MICROSECOND
+        body["usOut"] = sent // MICROSECOND
+        body["usDiff"] = sent // MICROSECOND - received // MICROSECOND
+        body["testnet"] = True
+        return encode(body)
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one request."""
+
+    method: str
+    reply: Response | None
+    lane: str = "public"
+    after: list[Frame] = []
+    hang_up: bool = False
+    limited: bool = False
+    queued: bool = False
+    account: str = ""
+
+
+class _Request(msgspec.Struct):
+    method: str
+    params: dict[str, object] = {}
+    id: int | str | None = None
+
+
+class Dispatcher:
+    """Serves requests one at a time."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._queues: dict[str, list[Nanos]] = {}
+        self._decode = msgspec.json.Decoder(_Request).decode
+
+    def queued(self, account: str, until: Nanos) -> None:
+        """A matching request of this account is answered only at `until`."""
+        self._queues.setdefault(account, []).append(until)
+
+    def frame(self, now: Nanos, session: Session, data: bytes) -> Answered:
+        """Serve one frame of a socket."""
+        request = self._parsed(data)
+        if isinstance(request, RpcError):
+            return Answered(method="", reply=Response(None, error=request))
+        return self._serve(now, request, session, None, textual=False, peer=session.peer)
+
+    def http(self, now: Nanos, request: HttpRequest) -> HttpAnswer:
+        """Serve `GET /api/v2/{method}?…` or `POST /api/v2[/{method}]` with a JSON-RPC body."""
+        method = request.path.removeprefix("/api/v2").strip("/")
+        parsed: _Request | RpcError
+        if request.verb == "POST":
+            parsed = self._parsed(request.body)
+        else:
+            parsed = _Request(method=method, params=dict(request.query))
+        if isinstance(parsed, RpcError):
+            return _http(Response(None, error=parsed), now)
+        try:
+            grant = self._http_grant(now, request)
+        except RpcError as error:
+            return _http(Response(parsed.id, error=error), now)
+        answered = self._serve(
+            now, parsed, None, grant, textual=request.verb == "GET", peer=request.peer
+        )
+        return _http(answered.reply or Response(parsed.id), now)
+
+    def _http_grant(self, now: Nanos, request: HttpRequest) -> Grant | None:
+        if not request.authorization:
+            return None
+        body = request.body.decode(errors="replace")
+        gate = self._venue.gate
+        return gate.header(now, request.authorization, request.verb, request.target, body)
+
+    def _parsed(self, data: bytes) -> "_Request | RpcError":
+        if len(data) > REQUEST_BYTES_MAX:
+            return request_too_large()
+        try:
+            return self._decode(data)
+        except msgspec.ValidationError as error:
+            return invalid_params("request", str(error))
+        except msgspec.DecodeError:
+            return bad_request("invalid json")
+
+    def _serve(
+        self,
+        now: Nanos,
+        request: _Request,
+        session: Session | None,
+        grant: Grant | None,
+        *,
+        textual: bool,
+        peer: str,
+    ) -> Answered:
+        params = Params(request.params, textual=textual)
+        method = METHODS.get(request.method)
+        call = Call(self._venue, now, params, session, grant)
+        try:
+            if self._venue.maintenance:
+                raise maintenance()
+            if method is None:
+                raise method_not_found()
+            call.grant = self._granted(now, request.method, method, call)
+            self._spend(now, method, call, peer)
+            response = Response(request.id, method.run(call))
+        except RpcError as error:
+            response = Response(request.id, error=error)
+        private = request.method.startswith("private/")
+        matching = method is not None and method.matching
+        return Answered(
+            method=request.method,
+            reply=None if call.hang_up else response,
+            lane="matching" if matching else "private" if private else "public",
+            after=call.after,
+            hang_up=call.hang_up,
+            limited=response.error is not None and response.error.code == TOO_MANY_REQUESTS,
+            queued=matching and call.grant is not None,
+            account=call.grant.account if call.grant is not None else "",
+        )
+
+    def _granted(self, now: Nanos, name: str, method: Method, call: Call) -> Grant | None:
+        """Who is asking: by a token in the parameters, by the socket's login, or nobody."""
+        gate, session = self._venue.gate, call.session
+        conn = session.conn if session is not None else None
+        grant = call.grant or (session.grant if session is not None else None)
+        if call.params.has("access_token"):
+            grant = gate.granted(now, call.params.text("access_token"), conn)
+        if grant is not None and not gate.alive(now, grant):
+            grant = None
+        if method.scope is None:
+            return grant
+        if grant is None:
+            raise unauthorized("invalid_token")
+        grant.require(method.scope)
+        return grant
+
+    def _spend(self, now: Nanos, method: Method, call: Call, peer: str) -> None:
+        owner = call.grant.account if call.grant is not None else f"peer {peer}"
+        if not self._venue.purse(owner).take(now, method.credits):
+            raise too_many_requests()
+        if method.matching and call.grant is not None:
+            waiting = [until for until in self._queues.get(owner, []) if until > now]
+            self._queues[owner] = waiting
+            if len(waiting) >= QUEUE_MAX:
+                raise queue_full()
+
+
+def _http(response: Response, now: Nanos) -> HttpAnswer:
+    status = 200 if response.error is None else 400
+    return HttpAnswer(status, response.text(now, now).encode())

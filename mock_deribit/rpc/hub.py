@@ -1,0 +1,152 @@
+"""Owns the subscriptions: which socket hears which channel, and when batched channels speak."""
+
+import msgspec
+
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.messages import Event
+from mock_deribit.rpc.channels import Channel
+from mock_deribit.rpc.private_streams import PRIVATE_STREAMS
+from mock_deribit.rpc.streams import STREAMS, BookStream, Payload, Stream
+from mock_deribit.rpc.text import encode
+from shared.instruments import BookState
+from shared.kernel import Nanos
+from shared.units import MILLISECOND, SECOND
+
+_PERIODS = {"100ms": Nanos(100 * MILLISECOND), "agg2": SECOND}
+
+StreamKey = tuple[str, str]
+"""Account (empty for public channels) and channel name."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One notification for one socket."""
+
+    conn: int
+    channel: str
+    text: str
+
+
+class _Live:
+    """A stream with its listeners: socket to label."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.period = _PERIODS.get(stream.channel.interval)
+        self.due: Nanos | None = None
+        self.listeners: dict[int, str | None] = {}
+
+
+class Hub:
+    """All live channels."""
+
+    def __init__(self, exchange: Exchange, user_ids: dict[str, int]) -> None:
+        self._exchange = exchange
+        self._user_ids = user_ids
+        self._live: dict[StreamKey, _Live] = {}
+        self._routes: dict[type, dict[StreamKey, _Live]] = {}
+
+    def subscribable(self, channel: Channel) -> bool:
+        """Whether the instrument or index a channel names is there and open."""
+        if channel.index is not None:
+            indices = [listing.instrument.index for listing in self._exchange.listings]
+            return channel.index in indices
+        if channel.instrument is None:
+            return True
+        listing = self._exchange.listing(channel.instrument)
+        return listing is not None and listing.instrument.state is BookState.OPEN
+
+    def subscribe(
+        self, conn: int, account: str, channel: Channel, label: str | None
+    ) -> list[Frame]:
+        """Add a listener; the frames to send after the acknowledgement (none if already one)."""
+        key = (account if channel.private else "", channel.name)
+        live = self._live.get(key)
+        if live is None:
+            live = self._live[key] = _Live(self._stream(key[0], channel))
+            for heard in live.stream.hears:
+                self._routes.setdefault(heard, {})[key] = live
+        if conn in live.listeners:
+            return []
+        frames = self._flush(live)
+        live.listeners[conn] = label
+        newcomer = {conn: label}
+        for payload in live.stream.initial():
+            frames += _frames(newcomer, channel.name, payload)
+        return frames
+
+    def _stream(self, account: str, channel: Channel) -> Stream:
+        if channel.private:
+            make = PRIVATE_STREAMS[channel.topic]
+            return make(channel, self._exchange, account, self._user_ids[account])
+        return STREAMS[channel.topic](channel, self._exchange)
+
+    def unsubscribe(self, conn: int, account: str, channel: str) -> None:
+        """Take a listener off a channel, and the channel down after its last one."""
+        key = (account, channel)
+        live = self._live[key]
+        del live.listeners[conn]
+        if not live.listeners:
+            del self._live[key]
+            for heard in live.stream.hears:
+                del self._routes[heard][key]
+
+    def tell(self, now: Nanos, event: Event) -> list[Frame]:
+        """Show an event to every stream that hears its type; raw channels speak at once."""
+        frames: list[Frame] = []
+        for live in self._routes.get(type(event), {}).values():
+            if not live.stream.take(event):
+                continue
+            if live.period is None:
+                frames += self._flush(live)
+            elif live.due is None:
+                live.due = Nanos((now // live.period + 1) * live.period)
+        return frames
+
+    def announce(self, channel: str, payload: Payload) -> list[Frame]:
+        """Say something on a public channel that no event of the exchange says."""
+        live = self._live.get(("", channel))
+        return _frames(live.listeners, channel, payload) if live is not None else []
+
+    def cross(self, instrument: str) -> list[Frame]:
+        """Tell the listeners of an instrument's books of a bid at the best ask."""
+        frames: list[Frame] = []
+        for live in self._live.values():
+            stream = live.stream
+            if isinstance(stream, BookStream) and stream.channel.instrument == instrument:
+                frames += self._flush(live)
+                for payload in stream.crossed():
+                    frames += _frames(live.listeners, stream.channel.name, payload)
+        return frames
+
+    def due(self) -> Nanos | None:
+        """When a batched channel next has something to say."""
+        return min((live.due for live in self._live.values() if live.due is not None), default=None)
+
+    def wake(self, now: Nanos) -> list[Frame]:
+        """Let the batched channels speak whose time has come."""
+        frames: list[Frame] = []
+        for live in self._live.values():
+            if live.due is not None and live.due <= now:
+                frames += self._flush(live)
+        return frames
+
+    def _flush(self, live: _Live) -> list[Frame]:
+        live.due = None
+        frames: list[Frame] = []
+        for payload in live.stream.flush():
+            frames += _frames(live.listeners, live.stream.channel.name, payload)
+        return frames
+
+
+def _frames(listeners: dict[int, str | None], channel: str, payload: Payload) -> list[Frame]:
+    """The same text for everybody, but for those who asked for a label in theirs."""
+    body = encode(payload)
+    frames = []
+    for conn, label in listeners.items():
+        marked = f'"label":{encode(label)},' if label else ""
+        text = (
+            '{"jsonrpc":"2.0","method":"subscription","params":{'
+            f'{marked}"channel":"{channel}","data":{body}}}}}'
+        )
+        frames.append(Frame(conn, channel, text))
+    return frames

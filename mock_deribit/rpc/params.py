@@ -1,0 +1,105 @@
+"""Owns reading a request's parameters: presence, type, range, and the words of each refusal.
+
+Parameters of an HTTP GET are all text; the reader takes `"10"` for 10 and `"true"` for true only there.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mock_deribit.rpc.errors import invalid_params
+
+
+class Params:
+    """The named parameters of one request. Every reader raises -32602 naming the parameter."""
+
+    def __init__(self, members: Mapping[str, object], *, textual: bool = False) -> None:
+        self._members = members
+        self._textual = textual
+
+    def has(self, name: str) -> bool:
+        """Whether the request names the parameter with anything but null."""
+        return self._members.get(name) is not None
+
+    def text(self, name: str, default: str | None = None, longest: int | None = None) -> str:
+        """A string; required when no default is given."""
+        value = self._members.get(name)
+        if value is None:
+            if default is None:
+                raise invalid_params(name, "value required")
+            return default
+        if not isinstance(value, str):
+            raise invalid_params(name, "value must be a string")
+        if longest is not None and len(value) > longest:
+            raise invalid_params(name, f"value must be at most {longest} characters")
+        return value
+
+    def choice(self, name: str, allowed: Sequence[str], default: str | None = None) -> str:
+        """One of the allowed strings."""
+        value = self.text(name, default)
+        if value not in allowed:
+            raise invalid_params(name, "invalid value")
+        return value
+
+    def number(self, name: str) -> float | None:
+        """A finite number, or None when absent."""
+        value = self._members.get(name)
+        if value is None:
+            return None
+        if self._textual and isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise invalid_params(name, "value must be a number") from None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise invalid_params(name, "value must be a number")
+        number = float(value)
+        if number - number != 0.0:
+            raise invalid_params(name, "value must be a number")
+        return number
+
+    def required_number(self, name: str) -> float:
+        """A finite number that must be there."""
+        value = self.number(name)
+        if value is None:
+            raise invalid_params(name, "value required")
+        return value
+
+    def integer(
+        self, name: str, default: int | None = None, low: int | None = None, high: int | None = None
+    ) -> int:
+        """A whole number within bounds; a value above `high` is refused, never clipped."""
+        number = self.number(name)
+        if number is None:
+            if default is None:
+                raise invalid_params(name, "value required")
+            return default
+        if number != int(number):
+            raise invalid_params(name, "value must be an integer")
+        if low is not None and number < low:
+            raise invalid_params(name, f"value must be >= {low}")
+        if high is not None and number > high:
+            raise invalid_params(name, f"value must be <= {high}")
+        return int(number)
+
+    def optional_integer(self, name: str) -> int | None:
+        """A whole number, or None when absent."""
+        return self.integer(name) if self.has(name) else None
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean."""
+        value = self._members.get(name)
+        if value is None:
+            return default
+        if self._textual and value in ("true", "false"):
+            return value == "true"
+        if not isinstance(value, bool):
+            raise invalid_params(name, "value must be a boolean")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings, in the order given."""
+        value = self._members.get(name)
+        if value is None:
+            raise invalid_params(name, "value required")
+        if not isinstance(value, list):
+            raise invalid_params(name, "value must be an array")
+        return [entry for entry in value if isinstance(entry, str)]

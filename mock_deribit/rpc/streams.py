@@ -1,0 +1,352 @@
+"""Owns what each channel says: one stream object per channel that somebody listens to.
+
+A stream takes the exchange's events and gives payloads when it is flushed: after every event for raw
+channels, on the next multiple of the interval for batched ones. All listeners of a channel share one
+stream, hence one chain of change ids; a book snapshot for a newcomer therefore flushes the others first.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.listing import Listing
+from mock_deribit.exchange.messages import (
+    BookChanged,
+    Event,
+    IndexChanged,
+    LevelChange,
+    LockChanged,
+    OrderUpdated,
+    PortfolioChanged,
+    PositionChanged,
+    StateChanged,
+    TickerChanged,
+    Traded,
+    UserTraded,
+)
+from mock_deribit.rpc import wire
+from mock_deribit.rpc.channels import Channel
+from shared.units import to_ms
+
+Payload = dict[str, object] | list[object]
+
+
+class Stream(ABC):
+    """One live channel. `hears` names the event types it must be shown."""
+
+    hears: tuple[type[Event], ...] = ()
+
+    def __init__(self, channel: Channel, exchange: Exchange) -> None:
+        self.channel = channel
+        self.exchange = exchange
+
+    def initial(self) -> list[Payload]:
+        """What a newcomer is sent after the acknowledgement."""
+        return []
+
+    @abstractmethod
+    def take(self, event: Event) -> bool:
+        """Remember what the event means for this channel; False if it means nothing."""
+
+    @abstractmethod
+    def flush(self) -> list[Payload]:
+        """Payloads of everything remembered."""
+
+    def settlement(self, instrument: str) -> str:
+        """The currency whose accounts an instrument moves."""
+        return self.listing(instrument).instrument.settlement
+
+    def listing(self, instrument: str) -> Listing:
+        """What the exchange lists under this name."""
+        listing = self.exchange.listing(instrument)
+        if listing is None:
+            raise KeyError(f"expected a listed instrument, got {instrument!r}")
+        return listing
+
+    def covers(self, instrument: str) -> bool:
+        """Whether an event about this instrument belongs here."""
+        return self.channel.covers(instrument, self.settlement(instrument))
+
+
+class BookStream(Stream):
+    """`book.{instrument}.{interval}`: full depth, as changes chained by change ids."""
+
+    hears = (BookChanged,)
+
+    def __init__(self, channel: Channel, exchange: Exchange) -> None:
+        super().__init__(channel, exchange)
+        self._name = channel.instrument or ""
+        self._last_id: int | None = None
+        self._changed: BookChanged | None = None
+        self._bids: dict[float, tuple[bool, float]] = {}
+        self._asks: dict[float, tuple[bool, float]] = {}
+
+    def initial(self) -> list[Payload]:
+        book = self.exchange.book(self._name)
+        if self._last_id is None:
+            self._last_id = book.change_id
+        return [wire.snapshot(book, self._last_id)]
+
+    def take(self, event: Event) -> bool:
+        if not isinstance(event, BookChanged) or event.instrument != self._name:
+            return False
+        if self._last_id is None:
+            self._last_id = event.prev_change_id
+        self._changed = event
+        _merge(self._bids, event.bids)
+        _merge(self._asks, event.asks)
+        return True
+
+    def flush(self) -> list[Payload]:
+        if self._changed is None or self._last_id is None:
+            return []
+        event, self._changed = self._changed, None
+        bids, asks = _net(self._bids, descending=True), _net(self._asks, descending=False)
+        self._bids, self._asks = {}, {}
+        if not bids and not asks:
+            return []
+        ids = (self._last_id, event.change_id)
+        self._last_id = event.change_id
+        return [wire.book_change(self._name, event.ts, ids, bids, asks)]
+
+    def crossed(self) -> list[Payload]:
+        """A frame that fits the chain and lies: a bid at the best ask."""
+        book = self.exchange.book(self._name)
+        if not book.asks or self._last_id is None:
+            return []
+        ids = (self._last_id, self._last_id + 1)
+        self._last_id = ids[1]
+        price, amount = book.asks[0]
+        lie = LevelChange("new", price, amount)
+        return [wire.book_change(self._name, book.ts, ids, [lie], [])]
+
+
+def _merge(pending: dict[float, tuple[bool, float]], changes: tuple[LevelChange, ...]) -> None:
+    for change in changes:
+        known = pending.get(change.price)
+        existed = known[0] if known is not None else change.action != "new"
+        pending[change.price] = (existed, change.amount)
+
+
+def _net(pending: dict[float, tuple[bool, float]], *, descending: bool) -> list[LevelChange]:
+    """What a batch amounts to: a level that came and went inside it was never there."""
+    changes = []
+    for price in sorted(pending, reverse=descending):
+        existed, amount = pending[price]
+        if amount > 0:
+            changes.append(LevelChange("change" if existed else "new", price, amount))
+        elif existed:
+            changes.append(LevelChange("delete", price, 0.0))
+    return changes
+
+
+class GroupedBookStream(Stream):
+    """`book.{instrument}.{group}.{depth}.{interval}`: the whole window every time."""
+
+    hears = (BookChanged,)
+    _dirty = False
+
+    def initial(self) -> list[Payload]:
+        book = self.exchange.book(self.channel.instrument or "")
+        depth = self.channel.depth
+        step = 0.0 if self.channel.group == "none" else float(self.channel.group or 0)
+        window: Payload = {
+            "timestamp": to_ms(book.ts),
+            "change_id": book.change_id,
+            "instrument_name": book.instrument,
+            "bids": _grouped(book.bids, step, depth, up=False),
+            "asks": _grouped(book.asks, step, depth, up=True),
+        }
+        return [window]
+
+    def take(self, event: Event) -> bool:
+        mine = isinstance(event, BookChanged) and event.instrument == self.channel.instrument
+        self._dirty = self._dirty or mine
+        return mine
+
+    def flush(self) -> list[Payload]:
+        dirty, self._dirty = self._dirty, False
+        return self.initial() if dirty else []
+
+
+def _grouped(
+    levels: tuple[tuple[float, float], ...], step: float, depth: int, *, up: bool
+) -> list[list[float]]:
+    """Levels summed onto a coarser grid: bids rounded down, asks up."""
+    sums: dict[float, float] = {}
+    for price, amount in levels:
+        steps = (-(-price // step) if up else price // step) if step else 0.0
+        key = steps * step if step else price
+        if key not in sums and len(sums) == depth:
+            break
+        sums[key] = sums.get(key, 0.0) + amount
+    return [[price, amount] for price, amount in sums.items()]
+
+
+class TradesStream(Stream):
+    """`trades.…`: matches, oldest first."""
+
+    hears = (Traded,)
+
+    def __init__(self, channel: Channel, exchange: Exchange) -> None:
+        super().__init__(channel, exchange)
+        self._trades: list[object] = []
+
+    def take(self, event: Event) -> bool:
+        if not isinstance(event, Traded) or not self.covers(event.instrument):
+            return False
+        listing = self.listing(event.instrument)
+        self._trades.extend(wire.public_trade(trade, listing) for trade in event.trades)
+        return True
+
+    def flush(self) -> list[Payload]:
+        trades, self._trades = self._trades, []
+        return [trades] if trades else []
+
+
+class TickerStream(Stream):
+    """`ticker.…`, `quote.…` and `perpetual.…`: a view of the ticker, when it has changed."""
+
+    hears = (TickerChanged,)
+
+    def __init__(self, channel: Channel, exchange: Exchange) -> None:
+        super().__init__(channel, exchange)
+        self._name = channel.instrument or ""
+        self._dirty = False
+        self._last: Payload = {}
+
+    def initial(self) -> list[Payload]:
+        return [wire.ticker(self.exchange.ticker(self._name))]
+
+    def take(self, event: Event) -> bool:
+        if not isinstance(event, TickerChanged) or event.instrument != self._name:
+            return False
+        self._dirty = True
+        return True
+
+    def view(self) -> Payload | None:
+        """What this channel shows of the ticker."""
+        return wire.ticker(self.exchange.ticker(self._name))
+
+    def flush(self) -> list[Payload]:
+        if not self._dirty:
+            return []
+        self._dirty = False
+        view = self.view()
+        if view is None or _timeless(view) == _timeless(self._last):
+            return []
+        self._last = view
+        return [view]
+
+
+def _timeless(view: Payload) -> dict[str, object]:
+    members = dict(view) if isinstance(view, dict) else {}
+    members.pop("timestamp", None)
+    return members
+
+
+class QuoteStream(TickerStream):
+    """`quote.{instrument}`: best prices and amounts."""
+
+    def initial(self) -> list[Payload]:
+        return []
+
+    def view(self) -> Payload | None:
+        return wire.quote(self.exchange.ticker(self._name))
+
+
+class PerpetualStream(TickerStream):
+    """`perpetual.{instrument}.{interval}`: index and unrounded funding; silent for dated futures."""
+
+    def initial(self) -> list[Payload]:
+        return []
+
+    def view(self) -> Payload | None:
+        ticker = self.exchange.ticker(self._name)
+        if ticker.current_funding is None:
+            return None
+        return {
+            "timestamp": to_ms(ticker.ts),
+            "index_price": ticker.index_price,
+            "interest": ticker.current_funding,
+        }
+
+
+class NoticeStream(Stream):
+    """Channels that pass each event on as one small object."""
+
+    def __init__(self, channel: Channel, exchange: Exchange) -> None:
+        super().__init__(channel, exchange)
+        self._notices: list[Payload] = []
+
+    def take(self, event: Event) -> bool:
+        notice = self.notice(event)
+        if notice is not None:
+            self._notices.append(notice)
+        return notice is not None
+
+    def notice(self, event: Event) -> Payload | None:
+        """The object for this event, None if it belongs elsewhere."""
+        raise NotImplementedError
+
+    def flush(self) -> list[Payload]:
+        notices, self._notices = self._notices, []
+        return notices
+
+
+class IndexStream(NoticeStream):
+    """`deribit_price_index.{index}`."""
+
+    hears = (IndexChanged,)
+
+    def notice(self, event: Event) -> Payload | None:
+        if not isinstance(event, IndexChanged) or event.index != self.channel.index:
+            return None
+        return {"timestamp": to_ms(event.ts), "price": event.price, "index_name": event.index}
+
+
+class StateStream(NoticeStream):
+    """`instrument.state.{kind}.{currency}`."""
+
+    hears = (StateChanged,)
+
+    def notice(self, event: Event) -> Payload | None:
+        if not isinstance(event, StateChanged) or not self.covers(event.instrument):
+            return None
+        return {
+            "timestamp": to_ms(event.ts),
+            "state": event.state.value,
+            "instrument_name": event.instrument,
+        }
+
+
+class PlatformStream(NoticeStream):
+    """`platform_state`: one frame an index at first, then every lock and release."""
+
+    hears = (LockChanged,)
+
+    def initial(self) -> list[Payload]:
+        indices = dict.fromkeys(listing.instrument.index for listing in self.exchange.listings)
+        return [_lock(index, self.exchange.is_locked(index)) for index in indices]
+
+    def notice(self, event: Event) -> Payload | None:
+        return _lock(event.index, event.locked) if isinstance(event, LockChanged) else None
+
+
+def _lock(index: str, locked: bool) -> Payload:
+    return {"locked": locked, "price_index": index, "reasons": []}
+
+
+STREAMS: dict[str, Callable[[Channel, Exchange], Stream]] = {
+    "book": BookStream,
+    "grouped_book": GroupedBookStream,
+    "trades": TradesStream,
+    "ticker": TickerStream,
+    "quote": QuoteStream,
+    "perpetual": PerpetualStream,
+    "deribit_price_index": IndexStream,
+    "instrument.state": StateStream,
+    "platform_state": PlatformStream,
+}
+
+PrivateEvent = OrderUpdated | UserTraded | PositionChanged | PortfolioChanged

@@ -1,0 +1,96 @@
+"""Owns what can be set on the mock exchange, with bounds and reasons; read once at start.
+
+`from_environment` takes MOCK_… variables; command-line flags override them. Limits default to Deribit's
+highest tier, that of a market maker; a client is expected to read them from the account summary.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mock_deribit.rpc.auth import Key
+from mock_deribit.rpc.credits import Limit, Limits
+
+PREFIX = "MOCK_"
+
+
+class AccountSettings(BaseModel):
+    """One account with its API key. An empty secret is filled in when the server starts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "maker"
+    client_id: str = "mock-maker"
+    client_secret: str = ""
+    balance_btc: float = Field(default=0.9, ge=0)
+    scope: str = "account:read_write trade:read_write wallet:none"
+
+    def key(self) -> Key:
+        """The key as the gatekeeper holds it."""
+        return Key(
+            client_id=self.client_id,
+            secret=self.client_secret,
+            account=self.name,
+            scope=self.scope,
+        )
+
+
+class MockSettings(BaseModel):
+    """Everything the mock can be told; every field has a default that works."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8085, ge=0, le=65535, description="0 takes a free port")
+    control_port: int = Field(default=8086, ge=0, le=65535, description="0 takes a free port")
+    seed: int = 1
+    accounts: tuple[AccountSettings, ...] = (AccountSettings(),)
+    client_secret: str = Field(default="", description="secret of the first account's key")
+    market: Literal["simulated", "tape"] = "simulated"
+    tape: str = Field(default="", description="CSV of recorded trades, for market=tape")
+    speed: float = Field(default=1.0, gt=0, description="market seconds per real second")
+    activity: float = Field(default=1.0, ge=0, description="1: 10-40 book changes a second")
+    volatility: float = Field(default=1.0, ge=0, description="1: a calm day")
+    maker_fee: float = Field(default=0.00015, ge=-0.01, le=0.01)
+    taker_fee: float = Field(default=0.00035, ge=-0.01, le=0.01)
+    latency_ms: float = Field(default=0.0, ge=0, le=10_000, description="mean, each frame out")
+    expires_in_seconds: int = Field(default=31_536_000, ge=2)
+    matching_rate: float = Field(default=30, gt=0)
+    matching_burst: float = Field(default=100, gt=0)
+    non_matching_rate: float = Field(default=20, gt=0)
+    non_matching_burst: float = Field(default=100, gt=0)
+    close_on_rate_limit: bool = False
+    connections_max: int = Field(default=32, ge=1, description="sockets of one address")
+
+    def with_secrets(self, secret: str) -> "MockSettings":
+        """Every key without a secret gets this one."""
+        fallback = self.client_secret or secret
+        accounts = tuple(
+            account.model_copy(update={"client_secret": account.client_secret or fallback})
+            for account in self.accounts
+        )
+        return self.model_copy(update={"accounts": accounts})
+
+    def limits(self) -> Limits:
+        """The credit pools."""
+        matching = Limit(self.matching_rate, self.matching_burst)
+        return Limits(
+            trading=matching,
+            cancel_all=matching,
+            non_matching=Limit(self.non_matching_rate, self.non_matching_burst),
+        )
+
+
+def from_environment(
+    environment: Mapping[str, str], overrides: Mapping[str, object]
+) -> MockSettings:
+    """Settings from MOCK_… variables, then overrides. Raises pydantic.ValidationError naming the
+    variable for a bad value or an unknown name."""
+    values: dict[str, object] = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    values |= overrides
+    return MockSettings.model_validate(values)

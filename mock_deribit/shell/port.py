@@ -1,0 +1,201 @@
+"""Owns the bytes of one TCP connection: WebSocket or plain HTTP on the same port, as on Deribit.
+
+Two sans-IO protocols behind one asyncio.Protocol, chosen by the first line: `websockets` for the upgrade,
+`h11` for everything else, because `websockets` refuses a POST, which JSON-RPC over HTTP needs. No task and
+no queue stand between the core and the socket: what the core says is written in the same loop turn.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
+
+SOCKET_PATH = b"GET /ws/api/v2"
+BACKLOG_BYTES_MAX = 16 * 2**20
+FRAME_BYTES_MAX = 2**20
+BODY_BYTES_MAX = 2**20
+
+
+class SocketOwner(Protocol):
+    """Who hears a WebSocket."""
+
+    def admission(self, peer: str) -> int:
+        """The HTTP status of the handshake: 101 to accept."""
+        ...
+
+    def opened(self, port: "Port", peer: str) -> None:
+        """The handshake is done."""
+        ...
+
+    def received(self, port: "Port", frame: bytes) -> None:
+        """One text frame."""
+        ...
+
+    def closed(self, port: "Port") -> None:
+        """The connection is gone; nothing can be sent any more."""
+        ...
+
+
+class Port(asyncio.Protocol):
+    """One connection. `sockets` is None where only HTTP is spoken."""
+
+    def __init__(
+        self, serve: Callable[[HttpRequest], HttpAnswer], sockets: SocketOwner | None
+    ) -> None:
+        self._serve = serve
+        self._sockets = sockets
+        self._head = b""
+        self._socket: ServerProtocol | None = None
+        self._http: h11.Connection | None = None
+        self._opened = False
+        self._peer = ""
+        self._body = b""
+        self._request: h11.Request | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: a client connected."""
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._peer = str(transport.get_extra_info("peername")[0])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        if self._opened and self._sockets is not None:
+            self._opened = False
+            self._sockets.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes arrived."""
+        if self._socket is None and self._http is None:
+            self._head += data
+            if len(self._head) < len(SOCKET_PATH):
+                return
+            data = self._head
+            if self._sockets is not None and data.startswith(SOCKET_PATH):
+                deflate = [ServerPerMessageDeflateFactory()]
+                self._socket = ServerProtocol(extensions=deflate, max_size=FRAME_BYTES_MAX)
+            else:
+                self._http = h11.Connection(h11.SERVER)
+        if self._socket is not None:
+            self._socket.receive_data(data)
+            self._on_socket(self._socket)
+        elif self._http is not None:
+            self._http.receive_data(data)
+            self._on_http(self._http)
+
+    def eof_received(self) -> bool:
+        """asyncio: the client has finished writing."""
+        if self._socket is not None:
+            self._socket.receive_eof()
+            self._on_socket(self._socket)
+        return False
+
+    # -- WebSocket -------------------------------------------------------------------------------
+
+    def _on_socket(self, socket: ServerProtocol) -> None:
+        for event in socket.events_received():
+            if isinstance(event, Request):
+                self._handshake(socket, event)
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and self._sockets:
+                self._sockets.received(self, bytes(event.data))
+        self._write(socket)
+
+    def _handshake(self, socket: ServerProtocol, request: Request) -> None:
+        if self._sockets is None:
+            return
+        status = self._sockets.admission(self._peer)
+        response = socket.accept(request) if status == 101 else socket.reject(status, "")
+        socket.send_response(response)
+        self._write(socket)
+        if socket.state is OPEN:
+            self._opened = True
+            self._sockets.opened(self, self._peer)
+
+    def send(self, frame: bytes) -> None:
+        """Put one text frame on the WebSocket; a client that does not read is cut off."""
+        if self._socket is None or self._socket.state is not OPEN:
+            return
+        self._socket.send_text(frame)
+        self._write(self._socket)
+        if self._transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
+            self._transport.abort()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with a close frame."""
+        if self._socket is not None and self._socket.state is OPEN:
+            self._socket.send_close(code, reason)
+            self._write(self._socket)
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._transport.abort()
+
+    def _write(self, socket: ServerProtocol) -> None:
+        for data in socket.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    def _on_http(self, http: h11.Connection) -> None:
+        try:
+            self._read_requests(http)
+        except h11.RemoteProtocolError:
+            self._transport.close()
+
+    def _read_requests(self, http: h11.Connection) -> None:
+        while True:
+            event = http.next_event()
+            if isinstance(event, h11.Request):
+                self._request, self._body = event, b""
+            elif isinstance(event, h11.Data):
+                self._body += bytes(event.data)
+                if len(self._body) > BODY_BYTES_MAX:
+                    self._transport.close()
+                    return
+            elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+                self._answer(http, self._serve(_taken_apart(self._request, self._body, self._peer)))
+                if http.our_state is h11.MUST_CLOSE:
+                    self._transport.close()
+                    return
+                http.start_next_cycle()
+            else:
+                return
+
+    def _answer(self, http: h11.Connection, answer: HttpAnswer) -> None:
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(answer.body))),
+        ]
+        for event in (
+            h11.Response(status_code=answer.status, headers=headers),
+            h11.Data(data=answer.body),
+            h11.EndOfMessage(),
+        ):
+            self._transport.write(http.send(event) or b"")
+
+
+def _taken_apart(request: h11.Request, body: bytes, peer: str) -> HttpRequest:
+    target = request.target.decode("ascii", "replace")
+    split = urlsplit(target)
+    headers = {bytes(name).lower(): bytes(value) for name, value in request.headers}
+    return HttpRequest(
+        verb=request.method.decode("ascii"),
+        target=target,
+        path=split.path,
+        query=dict(parse_qsl(split.query)),
+        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        body=body,
+        peer=peer,
+    )
