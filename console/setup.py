@@ -70,7 +70,7 @@ class Environment:
         return stamped if isinstance(stamped, dict) else {}
 
     def _has(self, needs: Dependencies) -> bool:
-        return self.python.exists() and self._stamped().get(needs) == self._wanted()[needs]
+        return self._wanted()[needs] == self._stamped().get(needs) and self.python.exists()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -159,9 +159,14 @@ def say(line: str) -> None:
     print(f"mm: {line}", file=sys.stderr, flush=True)
 
 
+def base_python() -> str:
+    """The Python that is running, or the one that its virtual environment was made with."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
 def project() -> Environment:
     """The project's own environment, as the Python that is running would make it."""
-    return Environment(ROOT, getattr(sys, "_base_executable", sys.executable))
+    return Environment(ROOT, base_python())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
