@@ -19,8 +19,8 @@ an edit that changes nothing keeps its place.
 
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import Account
-from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.clearing import Clearing, Half
+from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.messages import (
     OrderEdit,
     OrderRequest,

@@ -1,0 +1,29 @@
+"""An agenda: acts in order of (time, order of asking), for agents that act later than they decide."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from mock_deribit.market.market import NEVER
+from shared.kernel import Nanos
+
+Act = Callable[[Nanos], None]
+
+
+class Agenda:
+    """Acts waiting for their time; each is called with the time it is done at."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Nanos, int, Act]] = []
+        self._asked = 0
+
+    def at(self, when: Nanos, act: Act) -> None:
+        """Do this then."""
+        self._asked += 1
+        heappush(self._waiting, (when, self._asked, act))
+
+    def run(self, now: Nanos, earliest: Nanos) -> Nanos:
+        """Do what is due, each at its own time but not before `earliest`; the time of the next act."""
+        while self._waiting and self._waiting[0][0] <= now:
+            when, _, act = heappop(self._waiting)
+            act(max(when, earliest))
+        return self._waiting[0][0] if self._waiting else NEVER

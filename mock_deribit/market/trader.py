@@ -1,0 +1,97 @@
+"""A house account's hand on one instrument: rest, move, cancel and take, in ticks and lots."""
+
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.messages import OrderEdit, OrderRequest, OrderState, Refused, TimeInForce
+from shared.instruments import Instrument
+from shared.kernel import Nanos
+from shared.units import Side, on_grid
+
+
+class Trader:
+    """One account trading one instrument. Opens the account if it is not there yet."""
+
+    def __init__(self, exchange: Exchange, account: str, instrument: Instrument) -> None:
+        if account not in exchange.accounts:
+            exchange.open_account(account, {}, house=True)
+        self.exchange = exchange
+        self.account = account
+        self.instrument = instrument
+
+    def best(self, sign: int) -> int | None:
+        """The best tick of a half (+1 bids)."""
+        price = self.exchange.best(self.instrument.name)[0 if sign > 0 else 1]
+        return None if price is None else round(price / self.instrument.tick)
+
+    def is_resting(self, order_id: str) -> bool:
+        """Whether an order of this account still stands in the book."""
+        return not isinstance(self.exchange.order(self.account, order_id), Refused)
+
+    def rest(
+        self, now: Nanos, sign: int, tick: int, lots: int, *, post_only: bool = True
+    ) -> tuple[str, int] | None:
+        """Place a limit order: (order id, tick it rests at), None if it does not rest."""
+        if tick <= 0 or lots <= 0:
+            return None
+        placed = self.exchange.place(
+            now,
+            self.account,
+            OrderRequest(
+                instrument=self.instrument.name,
+                side=_side(sign),
+                amount=on_grid(lots, self.instrument.amount_step),
+                price=on_grid(tick, self.instrument.tick),
+                post_only=post_only,
+            ),
+        )
+        if isinstance(placed, Refused) or placed.order.state is not OrderState.OPEN:
+            return None
+        return placed.order.order_id, round(placed.order.price / self.instrument.tick)
+
+    def move(self, now: Nanos, order_id: str, tick: int) -> int | None:
+        """Re-price a post-only order: the tick it rests at now, None if it is gone."""
+        if tick <= 0:
+            return None
+        edit = OrderEdit(price=on_grid(tick, self.instrument.tick))
+        placed = self.exchange.edit(now, self.account, order_id, edit)
+        if isinstance(placed, Refused) or placed.order.state is not OrderState.OPEN:
+            return None
+        return round(placed.order.price / self.instrument.tick)
+
+    def reduce(self, now: Nanos, order_id: str, lots: int) -> bool:
+        """Take lots off an order, which keeps its place, or cancel it when nothing is left."""
+        order = self.exchange.order(self.account, order_id)
+        if isinstance(order, Refused):
+            return False
+        step = self.instrument.amount_step
+        left = order.amount - order.filled_amount - on_grid(lots, step)
+        if left < step / 2.0:
+            return self.cancel(now, order_id)
+        edit = OrderEdit(amount=on_grid(round((order.amount - lots * step) / step), step))
+        return not isinstance(self.exchange.edit(now, self.account, order_id, edit), Refused)
+
+    def cancel(self, now: Nanos, order_id: str) -> bool:
+        """Take an order back; False if it is gone."""
+        return not isinstance(self.exchange.cancel(now, self.account, order_id), Refused)
+
+    def take(self, now: Nanos, sign: int, tick: int, lots: int) -> int:
+        """Trade at once up to a limit: the lots traded."""
+        if tick <= 0 or lots <= 0:
+            return 0
+        placed = self.exchange.place(
+            now,
+            self.account,
+            OrderRequest(
+                instrument=self.instrument.name,
+                side=_side(sign),
+                amount=on_grid(lots, self.instrument.amount_step),
+                price=on_grid(tick, self.instrument.tick),
+                time_in_force=TimeInForce.IOC,
+            ),
+        )
+        if isinstance(placed, Refused):
+            return 0
+        return round(placed.order.filled_amount / self.instrument.amount_step)
+
+
+def _side(sign: int) -> Side:
+    return Side.BUY if sign > 0 else Side.SELL
