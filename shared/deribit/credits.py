@@ -27,7 +27,6 @@ import msgspec
 from shared.kernel import Nanos
 
 _SECOND = 1_000_000_000
-_SLOTS_LEFT = {0: 0, 1: 1, 2: 2}
 _TRADING = frozenset(
     f"private/{name}"
     for name in (
@@ -52,6 +51,9 @@ class Priority(IntEnum):
     CANCEL = 0
     HEDGE = 1
     QUOTE = 2
+
+
+_SLOTS_KEPT = {Priority.CANCEL: 0, Priority.HEDGE: 1, Priority.QUOTE: 2}
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -121,10 +123,13 @@ class Bucket:
 
 
 class Budget:
-    """Grants and counts requests. `reserve` credits and two slots are out of reach for quotes."""
+    """Grants and counts requests. `reserve` credits and two slots are out of reach for quotes.
+
+    An account whose burst is not above the reserve keeps one credit for quotes.
+    """
 
     def __init__(self, limits: RateLimits, *, reserve: int, in_flight_max: int = 6) -> None:
-        if in_flight_max <= _SLOTS_LEFT[Priority.QUOTE]:
+        if in_flight_max <= _SLOTS_KEPT[Priority.QUOTE]:
             raise ValueError(
                 f"in_flight_max: expected above 2 so that quotes can pass, came {in_flight_max}"
             )
@@ -133,7 +138,7 @@ class Budget:
         self._queries = Bucket(limits.queries)
         self._in_flight_max = in_flight_max
         self._in_flight = 0
-        self._reserve = _checked(limits, reserve)
+        self._reserve = min(reserve, limits.trading.burst - 1)
 
     @property
     def in_flight(self) -> int:
@@ -146,7 +151,7 @@ class Budget:
 
     def apply(self, now: Nanos, limits: RateLimits, *, reserve: int) -> None:
         """New limits; what has been spent stays spent."""
-        self._reserve = _checked(limits, reserve)
+        self._reserve = min(reserve, limits.trading.burst - 1)
         self._trading.resize(now, limits.trading)
         self._cancel_all.resize(now, limits.cancel_all)
         self._queries.resize(now, limits.queries)
@@ -174,7 +179,7 @@ class Budget:
         """When `grant` will say yes; None while every slot is taken and only an answer can help."""
         if _is_matching(method):
             free = self._in_flight_max - self._in_flight
-            if free <= _SLOTS_LEFT[priority]:
+            if free <= _SLOTS_KEPT[priority]:
                 return None
         floor = self._floor(priority) if method in _TRADING else 0
         return self._pool(method).ready_at(now, floor)
@@ -202,12 +207,3 @@ def _is_matching(method: str) -> bool:
 
 def _scaled(limit: Limit, share: float) -> Limit:
     return Limit(limit.rate * share, max(int(limit.burst * share), 1))
-
-
-def _checked(limits: RateLimits, reserve: int) -> int:
-    if not 0 <= reserve < limits.trading.burst:
-        raise ValueError(
-            f"reserve: expected 0 to {limits.trading.burst - 1} (below the burst of trading), "
-            f"came {reserve}"
-        )
-    return reserve

@@ -114,8 +114,6 @@ _CODES = (
         10038 pme_max_risk_reducing_orders
         10043 price_wrong_tick
         10044 trigger_price_wrong_tick
-        10045 liquidation_order_not_cancellable
-        10046 liquidation_order_not_editable
         10048 not_on_this_server
         10049 cancel_on_disconnect_failed
         11021 post_only_price_modification_not_possible
