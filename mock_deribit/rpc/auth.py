@@ -165,8 +165,9 @@ class Gatekeeper:
             if grant.session == session:
                 self.revoke(grant)
         names = list(dict.fromkeys(g.session for g in same if g.session != session))
+        surplus = max(0, len(names) + 1 - SESSIONS_PER_KEY)
         for grant in same:
-            if grant.session in names[: len(names) - SESSIONS_PER_KEY + 1]:
+            if grant.session in names[:surplus]:
                 self.revoke(grant)
 
     def _token(self, now: Nanos, purpose: str) -> str:

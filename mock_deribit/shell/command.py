@@ -17,7 +17,7 @@ from mock_deribit.shell.server import Address, MockServer
 
 _FLAGS = (
     "host", "port", "control_port", "seed", "market", "tape", "speed", "activity", "volatility",
-    "maker_fee", "taker_fee", "latency_ms", "expires_in_seconds",
+    "price", "maker_fee", "taker_fee", "latency_ms", "expires_in_seconds",
 )  # fmt: skip
 
 
@@ -66,13 +66,8 @@ async def _serve(settings: MockSettings, *, as_json: bool) -> None:
 
 
 def _ready(address: Address, *, as_json: bool) -> str:
-    words = {
-        "websocket": address.websocket,
-        "http": address.http,
-        "control": address.control,
-        "client_id": address.client_id,
-        "client_secret": address.client_secret,
-    }
+    urls = {"websocket": address.websocket, "http": address.http, "control": address.control}
+    words = urls | msgspec.structs.asdict(address)
     if as_json:
         return msgspec.json.encode(words).decode()
     return "\n".join(f"{name:14} {value}" for name, value in words.items())

@@ -1,30 +1,22 @@
-"""Owns the running mock: binds the ports, turns the core's wishes into writes, and keeps its time.
-
-The wall clock is read here and nowhere else in the mock; it is taken as the monotonic clock plus the
-offset at start, because a core's `now` may never run back.
-"""
+"""Owns the running mock: binds the ports, turns the core's wishes into writes, and keeps its time."""
 
 import asyncio
-import time
 
 import msgspec
 
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.faults import decode
+from mock_deribit.market.market import Market
 from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
 from mock_deribit.rpc.outbox import CUT, Effect, Reply
 from mock_deribit.settings import MockSettings
 from mock_deribit.shell.markets import market_of
 from mock_deribit.shell.port import Port
-from shared.kernel import Nanos
+from shared.shell.clock import Clock
+from shared.units import to_seconds
 
-_OFFSET = time.time_ns() - time.monotonic_ns()
-
-
-def clock() -> Nanos:
-    """Now, never running back."""
-    return Nanos(time.monotonic_ns() + _OFFSET)
+WAIT_MAX_S = 1.0
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +47,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 class MockServer:
     """A mock exchange on two ports: Deribit's face, and the operator's."""
 
-    def __init__(self, settings: MockSettings) -> None:
+    def __init__(self, settings: MockSettings, market: Market | None = None) -> None:
         self._settings = settings
+        self._market = market
+        self._clock = Clock()
         self._ports: dict[int, Port] = {}
         self._numbers: dict[Port, int] = {}
         self._count = 0
@@ -67,9 +61,10 @@ class MockServer:
         """Bind both ports and open the market. Raises OSError when a port cannot be had."""
         loop, host = asyncio.get_running_loop(), self._settings.host
         self._loop = loop
-        now = clock()
+        now = self._clock()
         listings = btc_listings(now, self._settings.maker_fee, self._settings.taker_fee)
-        self.core = MockDeribit(now, self._settings, listings, market_of(self._settings, listings))
+        market = self._market or market_of(self._settings)
+        self.core = MockDeribit(now, self._settings, listings, market)
         face = await loop.create_server(
             lambda: Port(self._face, self), host, self._settings.port, backlog=128
         )
@@ -109,22 +104,22 @@ class MockServer:
         """SocketOwner: a socket is open."""
         self._count += 1
         self._ports[self._count], self._numbers[port] = port, self._count
-        self._perform(self.core.opened(clock(), self._count, peer))
+        self._perform(self.core.opened(self._clock(), self._count, peer))
 
     def received(self, port: Port, frame: bytes) -> None:
         """SocketOwner: a frame arrived."""
-        self._perform(self.core.received(clock(), self._numbers[port], frame))
+        self._perform(self.core.received(self._clock(), self._numbers[port], frame))
 
     def closed(self, port: Port) -> None:
         """SocketOwner: a socket is gone."""
         number = self._numbers.pop(port)
         del self._ports[number]
-        self._perform(self.core.closed(clock(), number))
+        self._perform(self.core.closed(self._clock(), number))
 
     def _face(self, request: HttpRequest) -> HttpAnswer:
         if not request.path.startswith("/api/v2/") and request.path != "/api/v2":
             return _json(404, {"error": f"no {request.path} here; try /api/v2/public/get_time"})
-        answer, effects = self.core.http(clock(), request)
+        answer, effects = self.core.http(self._clock(), request)
         self._perform(effects)
         return answer
 
@@ -133,7 +128,7 @@ class MockServer:
             case "GET", "/health":
                 return _json(200, {"status": "ok"})
             case "GET", "/mock/accounts":
-                return _json(200, self.core.ledger(clock()))
+                return _json(200, self.core.ledger(self._clock()))
             case "POST", "/mock/faults":
                 return self._fault(request.body)
             case _:
@@ -142,7 +137,7 @@ class MockServer:
 
     def _fault(self, body: bytes) -> HttpAnswer:
         try:
-            effects = self.core.fault(clock(), decode(body))
+            effects = self.core.fault(self._clock(), decode(body))
         except (msgspec.DecodeError, ValueError) as error:
             return _json(400, {"error": str(error)})
         self._perform(effects)
@@ -166,11 +161,12 @@ class MockServer:
     def _rearm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        wait = max(0, self.core.next_wake() - clock()) / 1e9
-        self._timer = self._loop.call_later(min(wait, 1.0), self._wake)
+        wait = to_seconds(max(0, self.core.next_wake() - self._clock()))
+        self._timer = self._loop.call_later(min(wait, WAIT_MAX_S), self._wake)
 
     def _wake(self) -> None:
-        self._perform(self.core.wake(clock()))
+        self._clock.correct()
+        self._perform(self.core.wake(self._clock()))
 
 
 def _json(status: int, body: object) -> HttpAnswer:

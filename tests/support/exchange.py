@@ -1,0 +1,295 @@
+"""The mock exchange for tests: pure and timed by hand, in this process, or as a process of its own.
+
+`Bench` drives the pure core without a socket; the fixtures `exchange` (same event loop, motionless
+market) and `exchange_process` (simulated market) give addresses, keys and a client to talk with.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from mock_deribit.core import MockDeribit
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.exchange.messages import OrderRequest
+from mock_deribit.faults import Fault
+from mock_deribit.rpc.outbox import Close, Effect, Reply
+from mock_deribit.settings import MockSettings
+from mock_deribit.shell.server import Address, MockServer
+from shared.kernel import Nanos
+from shared.units import SECOND, Side, from_seconds
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 10.0
+START = Nanos(1_790_000_000 * SECOND)
+SECRET = "a-secret-for-tests"
+
+Json = dict[str, Any]
+
+
+class StillMarket:
+    """Twenty levels of 10,000 USD a side, one tick apart, around 60,000; only users move it."""
+
+    PRICE = 60_000.0
+    LEVELS = 20
+    AMOUNT = 10_000.0
+
+    @property
+    def index_prices(self) -> Mapping[str, float]:
+        return {"btc_usd": self.PRICE}
+
+    @property
+    def ended(self) -> str | None:
+        return None
+
+    def start(self, now: Nanos, exchange: Exchange) -> Nanos:
+        self._exchange = exchange
+        exchange.open_account("house", {"BTC": 1e6}, house=True)
+        for listing in exchange.listings:
+            for side in Side:
+                for level in range(1, self.LEVELS + 1):
+                    away = side.sign * listing.instrument.tick * level
+                    self.trade(now, listing.name, side, self.PRICE - away, self.AMOUNT)
+        return Nanos(now + SECOND)
+
+    def wake(self, now: Nanos) -> Nanos:
+        self._exchange.set_index(now, "btc_usd", self.PRICE)
+        return Nanos(now + SECOND)
+
+    def trade(self, now: Nanos, name: str, side: Side, price: float, amount: float) -> None:
+        """Somebody else's limit order."""
+        request = OrderRequest(instrument=name, side=side, amount=amount, price=price)
+        self._exchange.place(now, "house", request)
+
+
+def settings_for_tests(**changes: object) -> MockSettings:
+    """Free ports, generous credits, a known secret."""
+    values: dict[str, object] = {"port": 0, "control_port": 0, "client_secret": SECRET}
+    values |= {"non_matching_rate": 1000.0, "non_matching_burst": 1000.0}
+    return MockSettings.model_validate(values | changes).with_secrets(SECRET)
+
+
+class Bench:
+    """The pure mock with a motionless market and a clock that moves when told."""
+
+    def __init__(self, **changes: object) -> None:
+        self.now = START
+        self.market = StillMarket()
+        settings = settings_for_tests(**changes)
+        self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market)
+        self.inbox: dict[int, list[Json]] = {}
+        self.closes: dict[int, tuple[int, str]] = {}
+        self._ids = 0
+
+    def open(self, peer: str = "10.0.0.1") -> int:
+        """A new socket; its number."""
+        conn = len(self.inbox) + 1
+        self.inbox[conn] = []
+        self._note(self.core.opened(self.now, conn, peer))
+        return conn
+
+    def login(self, **params: object) -> int:
+        """A new socket, logged in with the default key."""
+        conn = self.open()
+        key = {"client_id": "mock-maker", "client_secret": SECRET}
+        self.call(conn, "public/auth", grant_type="client_credentials", **key, **params)
+        return conn
+
+    def call(self, conn: int, method: str, **params: object) -> Any:
+        """The result of a call; raises AssertionError on an error answer."""
+        answer = self.ask(conn, method, **params)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def error(self, conn: int, method: str, **params: object) -> Json:
+        """The error object of a call; raises AssertionError on success."""
+        answer = self.ask(conn, method, **params)
+        assert "error" in answer, answer
+        error: Json = answer["error"]
+        return error
+
+    def ask(self, conn: int, method: str, **params: object) -> Json:
+        """The whole answer of a call that is answered at once."""
+        self._ids += 1
+        request = {"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params}
+        self.raw(conn, json.dumps(request).encode())
+        answers = [frame for frame in self.inbox[conn] if frame.get("id") == self._ids]
+        assert len(answers) == 1, (method, answers)
+        self.inbox[conn].remove(answers[0])
+        return answers[0]
+
+    def raw(self, conn: int, frame: bytes) -> None:
+        """Bytes as a client would send them."""
+        self._note(self.core.received(self.now, conn, frame))
+
+    def hang_up(self, conn: int) -> None:
+        """The client's end of the line goes dead."""
+        self._note(self.core.closed(self.now, conn))
+
+    def fault(self, fault: Fault) -> None:
+        """Order a fault."""
+        self._note(self.core.fault(self.now, fault))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, waking the core whenever it asks."""
+        end = Nanos(self.now + from_seconds(seconds))
+        while (due := self.core.next_wake()) <= end:
+            self.now = max(self.now, due)
+            self._note(self.core.wake(self.now))
+        self.now = end
+        self._note(self.core.wake(end))
+
+    def others(self, name: str, side: Side, price: float, amount: float) -> None:
+        """Somebody else's limit order."""
+        self.market.trade(self.now, name, side, price, amount)
+        self._note(self.core.wake(self.now))
+
+    def frames(self, conn: int, channel: str) -> list[Any]:
+        """The data of every frame of a channel so far, oldest first; takes them."""
+        mine = [f for f in self.inbox[conn] if f.get("params", {}).get("channel") == channel]
+        self.inbox[conn] = [frame for frame in self.inbox[conn] if frame not in mine]
+        return [frame["params"]["data"] for frame in mine]
+
+    def _note(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Reply(conn=conn, data=data):
+                    self.inbox[conn].append(json.loads(data))
+                case Close(conn=conn, code=code, reason=reason):
+                    self.closes[conn] = (code, reason)
+
+
+class Talker:
+    """A WebSocket client that remembers every frame."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.heard: list[Json] = []
+        self._ids = 0
+        self._news = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message in self.socket:
+            async with self._news:
+                self.heard.append(json.loads(message))
+                self._news.notify_all()
+
+    async def first(self, wanted: Callable[[Json], bool]) -> Json:
+        """The first frame, past or future, that is wanted; TimeoutError after ten seconds."""
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            while True:
+                for frame in self.heard:
+                    if wanted(frame):
+                        return frame
+                await self._news.wait()
+
+    async def ask(self, method: str, **params: object) -> Json:
+        """The whole answer of a call."""
+        self._ids += 1
+        number = self._ids
+        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        await self.socket.send(json.dumps(request))
+        return await self.first(lambda frame: frame.get("id") == number)
+
+    async def call(self, method: str, **params: object) -> Any:
+        """The result of a call; raises AssertionError on an error answer."""
+        answer = await self.ask(method, **params)
+        assert "result" in answer, answer
+        return answer["result"]
+
+    async def login(self, address: Address) -> "Talker":
+        """Log in with the address's key."""
+        key = {"client_id": address.client_id, "client_secret": address.client_secret}
+        await self.call("public/auth", grant_type="client_credentials", **key)
+        return self
+
+    async def frame(self, channel: str, wanted: Callable[[Any], bool] = bool) -> Any:
+        """The data of the first frame of a channel that is wanted."""
+        found = await self.first(
+            lambda frame: (
+                frame.get("params", {}).get("channel") == channel
+                and wanted(frame["params"]["data"])
+            )
+        )
+        return found["params"]["data"]
+
+    async def __aenter__(self) -> "Talker":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.socket.close()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+
+async def talk(address: Address) -> Talker:
+    """A client on a running mock."""
+    return Talker(await connect(address.websocket, max_size=None))
+
+
+class Running:
+    """A mock in this event loop: its address, and its server to order faults from."""
+
+    def __init__(self, server: MockServer, address: Address) -> None:
+        self.server = server
+        self.address = address
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Running]:
+    """The mock with a motionless market on free ports, in the test's own event loop."""
+    server = MockServer(settings_for_tests(), StillMarket())
+    address = await server.start()
+    yield Running(server, address)
+    await server.stop()
+
+
+class ExchangeProcess:
+    """`python -m mock_deribit` on free ports."""
+
+    def __init__(self, *flags: str) -> None:
+        command = [sys.executable, "-m", "mock_deribit", "--json", "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--control-port", "0", *flags],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MOCK_CLIENT_SECRET": SECRET},
+        )
+        assert self.process.stdout is not None
+        ready = self.process.stdout.readline()
+        if not ready:
+            raise AssertionError(f"the mock did not start: {self.process.communicate()[1]}")
+        self.address = msgspec.json.decode(ready, type=Address)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the process; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode
+
+
+@pytest.fixture
+def exchange_process() -> Iterator[ExchangeProcess]:
+    """The mock with its simulated market, as a process of its own."""
+    process = ExchangeProcess()
+    yield process
+    process.stop()
