@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from backtest.latency import Path
 from shared.deribit.vault import Vault
-from shared.dispatch import Dispatcher
+from shared.dispatch import Dispatcher, outlives_outage
 from shared.kernel import (
     Core,
     FrameIn,
@@ -185,7 +185,7 @@ class Process:
 
     def start(self, incarnations: dict[str, int]) -> None:
         """Restore, start, connect: the order every host keeps."""
-        self.dispatcher.start(self.around.state, incarnations, {})
+        self.dispatcher.start(self.around.state, incarnations)
         self.mend("state")
         self.mend("bus")
         for socket in self._sockets.values():
@@ -243,11 +243,15 @@ class Process:
         elif TOPICS[type(message)].kind != "data":
             self._unheard.append(message)
 
-    def say(self, core: str, message: Message) -> None:
+    def dress(self, core: str, message: Message) -> Message:
+        """Simulated processes have no figures of their own."""
+        return message
+
+    def say(self, message: Message) -> None:
         """To the bus, or kept until it is back when it must not be lost."""
         if not self._down["bus"]:
             self.around.carry(self, message)
-        elif TOPICS[type(message)].kind == "evt":
+        elif outlives_outage(message):
             self._unsaid.append(message)
 
     def send(self, core: str, link: str, data: bytes) -> None:

@@ -27,13 +27,27 @@ from shared.kernel import (
     Wake,
     WakeAt,
 )
-from shared.subjects import is_heard
+from shared.messages import Kill, Pause
+from shared.subjects import TOPICS, is_heard
+
+
+def outlives_outage(message: Message) -> bool:
+    """Whether a message said while the bus is away is kept until it is back.
+
+    What happened is (events), and what makes safer. Data is old by then, and an order to act that comes
+    late is worse than none.
+    """
+    return TOPICS[type(message)].kind == "evt" or isinstance(message, Kill | Pause)
 
 
 class Outside(Protocol):
     """Where effects leave the process. Nothing here may block or call back into the dispatcher."""
 
-    def say(self, core: str, message: Message) -> None:
+    def dress(self, core: str, message: Message) -> Message:
+        """The message as all others shall hear it: a host may add its own figures to a `Health`."""
+        ...
+
+    def say(self, message: Message) -> None:
         """Tell the other processes; the co-hosted cores have heard it already."""
         ...
 
@@ -80,7 +94,7 @@ class Dispatcher:
         self._outside = outside
         self._journal = journal
         self._queue: deque[tuple[str, Event]] = deque()
-        self._said: deque[tuple[str, Message]] = deque()
+        self._said: deque[Message] = deque()
         self._listeners: dict[type[Message], tuple[str, ...]] = {}
         self._timers: dict[tuple[str, str], Nanos] = {}
         self._next_wake: Nanos | None = None
@@ -102,21 +116,14 @@ class Dispatcher:
         """When the earliest timer is due."""
         return self._next_wake
 
-    def start(
-        self,
-        remembered: Mapping[str, str],
-        incarnations: Mapping[str, int],
-        history: Mapping[str, Sequence[Message]],
-    ) -> None:
-        """Every core is told what it remembers, then its past messages, then that it runs.
+    def start(self, remembered: Mapping[str, str], incarnations: Mapping[str, int]) -> None:
+        """Every core is told what it remembers (by key), then that it runs (incarnation by core).
 
-        `incarnations` and `history` are by core, `remembered` by key. No core hears another before all
-        of them run.
+        No core hears another before all of them run.
         """
         for name, core in self._cores.items():
             for key in core.remembers:
                 self._queue.append((name, Restored(key=key, value=remembered.get(key))))
-            self._queue.extend((name, message) for message in history.get(name, ()))
         for name in self._cores:
             self._queue.append((name, Started(incarnation=incarnations[name])))
         self._run()
@@ -157,14 +164,21 @@ class Dispatcher:
         finally:
             self._running = False
         while self._said:
-            self._outside.say(*self._said.popleft())
+            self._outside.say(self._said.popleft())
 
     def _step(self, name: str, event: Event) -> None:
         core = self._cores.get(name)
         if core is None:
             return
         self._now = Nanos(max(self._clock(), self._now + 1))
-        effects = core.handle(self._now, event)
+        try:
+            effects = core.handle(self._now, event)
+        except Exception as fault:
+            fault.add_note(f"{name} broke at {self._now} on {type(event).__name__}")
+            self._drop(name)
+            if self._journal is not None:
+                self._journal(name, self._now, event, ())
+            raise
         if self._journal is not None:
             self._journal(name, self._now, event, effects)
         for effect in effects:
@@ -173,10 +187,11 @@ class Dispatcher:
     def _do(self, name: str, effect: Effect) -> None:
         match effect:
             case Publish(message):
-                for listener in self._listening(message):
+                heard = self._outside.dress(name, message)
+                for listener in self._listening(heard):
                     if listener != name:
-                        self._queue.append((listener, message))
-                self._said.append((name, message))
+                        self._queue.append((listener, heard))
+                self._said.append(heard)
             case Send(link, data):
                 self._outside.send(name, link, data)
             case WakeAt(timer, at):
@@ -187,12 +202,16 @@ class Dispatcher:
             case Cut(link, reason):
                 self._outside.cut(name, link, reason)
             case Halt(reason):
-                del self._cores[name]
-                self._timers = {key: at for key, at in self._timers.items() if key[0] != name}
-                self._listeners.clear()
+                self._drop(name)
                 self._outside.halt(name, reason)
             case _:
                 assert_never(effect)
+
+    def _drop(self, name: str) -> None:
+        """Never tell this core anything again: what it believes cannot be trusted."""
+        self._cores.pop(name, None)
+        self._timers = {key: at for key, at in self._timers.items() if key[0] != name}
+        self._listeners.clear()
 
     def _listening(self, message: Message) -> tuple[str, ...]:
         kind = type(message)

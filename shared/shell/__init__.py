@@ -1,0 +1,1 @@
+"""The hosts, and everything they touch: sockets, brokers, files, the clock."""

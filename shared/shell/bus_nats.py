@@ -1,0 +1,250 @@
+"""The bus over NATS: hear and say at once, catch up after an absence, keep trying for ever.
+
+Owns: the connection of one process. While it is away, events are kept and commands are dropped (see
+`outlives_outage`). When it is back the process first reads from the event stream what it missed, then says
+what it kept, and only then tells its cores `LinkUp("bus")`. Bytes that are no message of ours, or stand on
+a subject that is not theirs, are counted and logged, never obeyed.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.errors import Error
+
+from shared.dispatch import outlives_outage
+from shared.kernel import LinkDown, LinkUp, Message
+from shared.messages.codec import MalformedMessage, decode_message, encode
+from shared.shell.backoff import Backoff
+from shared.shell.host import Ears
+from shared.shell.nats_fastpath import Publisher, publisher, subscribe
+from shared.shell.nats_stream import ensure_stream, read_stream
+from shared.subjects import is_heard, patterns_heard, subject_of
+
+LINK = "bus"
+CONNECT_TIMEOUT_S = 2
+PING_S = 1.0
+PONG_S = 1.5
+BACKLOG_MAX = 10_000
+RECENT_MAX = 4_096
+OVERLAP_S = 10.0
+"""Reading of the stream starts this long before the connection was lost; what was heard is not told again."""
+HISTORY_S = 24 * 3600.0
+HISTORY_MAX = 20_000
+STREAM_TRIES = 3
+
+_log = logging.getLogger(__name__)
+
+
+class NatsBus:
+    """The NATS connection of the cores named in `hosted`.
+
+    Those also named in `history` are told, when the bus is reached first, what was said on the subjects
+    they hear in the last day, before any `LinkUp("bus")`. `fast` false keeps to nats-py's public API.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        env: str,
+        hosted: Sequence[str],
+        history: Sequence[str] = (),
+        *,
+        fast: bool = True,
+    ) -> None:
+        self._url = url
+        self._env = env
+        self._name = "+".join(hosted)
+        self._history = tuple(history)
+        self._fast = fast
+        patterns = [pattern for name in hosted for pattern in patterns_heard(env, name)]
+        self._patterns = tuple(dict.fromkeys(patterns))
+        self._data_prefix = f"{env}.data."
+        self._client: Client | None = None
+        self._publisher: Publisher | None = None
+        self._ears: Ears | None = None
+        self._lost = asyncio.Event()
+        self._lost_at: float | None = None
+        self._reason = ""
+        self._backlog: deque[tuple[str, bytes]] = deque(maxlen=BACKLOG_MAX)
+        self._recent: dict[tuple[str, bytes], None] = {}
+        self._unread: list[tuple[str, bytes]] | None = None
+        self._counts = {"bus_heard": 0, "bus_said": 0, "bus_malformed": 0, "bus_dropped": 0}
+
+    def figures(self) -> dict[str, float]:
+        """Totals since the start, and what waits to be said."""
+        counts = {name: float(count) for name, count in self._counts.items()}
+        return counts | {"bus_backlog": float(len(self._backlog))}
+
+    def say(self, message: Message) -> None:
+        """Write now; while the bus is away keep what must not be lost and drop the rest."""
+        subject, data = subject_of(self._env, message), encode(message)
+        if self._publisher is not None and self._publisher.publish(subject, data):
+            self._counts["bus_said"] += 1
+            self._remember(subject, data)
+        elif outlives_outage(message):
+            self._backlog.append((subject, data))
+            self._remember(subject, data)
+        else:
+            self._counts["bus_dropped"] += 1
+
+    async def keep(self, ears: Ears) -> None:
+        """Be connected for ever."""
+        self._ears = ears
+        backoff = Backoff()
+        while True:
+            try:
+                await self._connect()
+                await self._join(ears)
+                backoff.succeeded()
+                ears.link(LinkUp(link=LINK))
+                await self._watch()
+            except (Error, OSError, TimeoutError) as error:
+                self._reason = str(error) or type(error).__name__
+            was_up = self._publisher is not None
+            await self._disconnect()
+            if was_up:
+                self._lost_at = time.time()
+                ears.link(LinkDown(link=LINK, reason=self._reason))
+            wait = backoff.failed()
+            fields = {"url": self._shown_url(), "reason": self._reason, "wait_s": round(wait, 2)}
+            _log.warning("bus lost or not there; trying again", extra={"fields": fields})
+            await asyncio.sleep(wait)
+
+    async def close(self) -> None:
+        """Send what is written and end."""
+        if self._client is not None:
+            with suppress(Error, OSError, TimeoutError):
+                await self._client.flush(timeout=1)
+        await self._disconnect()
+
+    async def _connect(self) -> None:
+        self._lost = asyncio.Event()
+        self._reason = "connection closed"
+        client = Client()
+        self._client = client
+        await client.connect(
+            servers=[self._url],
+            name=self._name,
+            allow_reconnect=False,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            no_echo=True,
+            error_cb=self._note_error,
+            disconnected_cb=self._note_loss,
+            closed_cb=self._note_loss,
+        )
+
+    async def _join(self, ears: Ears) -> None:
+        """Subscribe, read what was missed, tell it in order, say what was kept."""
+        client = self._client
+        assert client is not None
+        self._unread = []
+        for pattern in self._patterns:
+            await subscribe(client, pattern, self._heard, fast=self._fast)
+        await client.flush(timeout=CONNECT_TIMEOUT_S)
+        if self._lost_at is None:
+            for core in self._history:
+                for message in await self._past(patterns_heard(self._env, core), HISTORY_S):
+                    if is_heard(core, message):
+                        ears.deliver(core, message)
+            if not self._history:
+                await self._past((), 0.0)
+        else:
+            away_s = time.time() - self._lost_at
+            for message in await self._past(self._patterns, away_s + OVERLAP_S):
+                ears.hear(message)
+        unread, self._unread = self._unread, None
+        for subject, data in unread:
+            if (subject, data) not in self._recent:
+                self._take(subject, data)
+        self._publisher = publisher(client, fast=self._fast)
+        while self._backlog and self._publisher.publish(*self._backlog[0]):
+            self._backlog.popleft()
+
+    async def _past(self, patterns: Sequence[str], seconds: float) -> list[Message]:
+        """What the stream holds of the last seconds and was not heard here yet."""
+        assert self._client is not None
+        journaled = [pattern for pattern in patterns if not pattern.startswith(self._data_prefix)]
+        since = time.time() - seconds
+        for attempt in range(STREAM_TRIES):
+            try:
+                await ensure_stream(self._client, self._env)
+                found = await read_stream(self._client, self._env, journaled, since, HISTORY_MAX)
+            except (Error, TimeoutError) as error:
+                fields = {"attempt": attempt + 1, "reason": str(error) or type(error).__name__}
+                _log.warning("event stream not readable", extra={"fields": fields})
+                continue
+            return [
+                message
+                for subject, data in found
+                if (subject, data) not in self._recent
+                if (message := self._decoded(subject, data)) is not None
+            ]
+        return []
+
+    async def _watch(self) -> None:
+        """Return when the connection is lost; a broker that does not answer is lost too."""
+        assert self._client is not None
+        while True:
+            try:
+                async with asyncio.timeout(PING_S):
+                    await self._lost.wait()
+                return
+            except TimeoutError:
+                await self._client.flush(timeout=PONG_S)
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
+        if client is not None and not client.is_closed:
+            with suppress(Error, OSError, TimeoutError, AttributeError):
+                async with asyncio.timeout(1.0):
+                    await client.close()
+
+    def _heard(self, subject: str, data: bytes) -> None:
+        if self._unread is None:
+            self._take(subject, data)
+        else:
+            self._unread.append((subject, data))
+
+    def _take(self, subject: str, data: bytes) -> None:
+        message = self._decoded(subject, data)
+        if message is not None and self._ears is not None:
+            self._counts["bus_heard"] += 1
+            self._ears.hear(message)
+
+    def _decoded(self, subject: str, data: bytes) -> Message | None:
+        try:
+            message = decode_message(data)
+            due = subject_of(self._env, message)
+            if due != subject:
+                raise MalformedMessage(f"{type(message).__name__} belongs on {due}")
+        except MalformedMessage as error:
+            self._counts["bus_malformed"] += 1
+            fields = {"subject": subject, "reason": str(error)}
+            _log.error("malformed message on the bus, ignored", extra={"fields": fields})
+            return None
+        self._remember(subject, data)
+        return message
+
+    def _remember(self, subject: str, data: bytes) -> None:
+        if subject.startswith(self._data_prefix):
+            return
+        self._recent[subject, data] = None
+        if len(self._recent) > RECENT_MAX:
+            del self._recent[next(iter(self._recent))]
+
+    async def _note_error(self, error: Exception) -> None:
+        self._reason = str(error) or type(error).__name__
+
+    async def _note_loss(self) -> None:
+        self._lost.set()
+
+    def _shown_url(self) -> str:
+        return self._url.rpartition("@")[2]
