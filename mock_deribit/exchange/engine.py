@@ -280,11 +280,19 @@ class Exchange:
         """Best bid and ask, None where a side is empty."""
         return self._contracts[instrument].best()
 
-    def queue(self, instrument: str, side: Side, price: float) -> tuple[tuple[str, float], ...]:
-        """(account, amount) of the orders at a price in order of priority; for markets and tests."""
+    def queue(
+        self, instrument: str, side: Side, price: float
+    ) -> tuple[tuple[str, str, float], ...]:
+        """(account, order id, amount) at a price in order of priority; for markets and tests."""
         contract = self._contracts[instrument]
         orders = contract.book.queue(side.sign, round(price / contract.tick))
-        return tuple((order.account, contract.amount(order.remaining)) for order in orders)
+        return tuple((o.account, o.order_id, contract.amount(o.remaining)) for o in orders)
+
+    def amount_from(self, instrument: str, side: Side, price: float) -> float:
+        """What rests on a side at this price or better; for markets and tests."""
+        contract = self._contracts[instrument]
+        reached = contract.book.reach(-side.sign, round(price / contract.tick))
+        return contract.amount(sum(order.remaining for order in reached))
 
     def taker_flow(self, instrument: str) -> float:
         """Running sum of signed taker volume since the exchange opened, in base coin."""

@@ -15,7 +15,7 @@ from mock_deribit.market.ladder import Ladder
 from mock_deribit.market.makers import FastMaker
 from mock_deribit.market.takers import HawkesClock, Takers
 from mock_deribit.market.trader import Trader
-from mock_deribit.market.value import EfficientPrice
+from mock_deribit.market.value import Outside
 from shared.instruments import Instrument, Payoff
 from shared.kernel import Nanos
 from shared.randomness import Stream
@@ -96,7 +96,7 @@ class Pit:
         exchange: Exchange,
         agenda: Agenda,
         instrument: Instrument,
-        value: EfficientPrice,
+        value: Outside,
         profile: PitProfile,
         dials: Dials,
         seed: str,

@@ -22,6 +22,21 @@ class Trader:
         price = self.exchange.best(self.instrument.name)[0 if sign > 0 else 1]
         return None if price is None else round(price / self.instrument.tick)
 
+    def queue(self, sign: int, tick: int) -> list[tuple[bool, str, int]]:
+        """(ours, order id, lots) of the orders at a price in order of priority."""
+        price = on_grid(tick, self.instrument.tick)
+        queue = self.exchange.queue(self.instrument.name, _side(sign), price)
+        step = self.instrument.amount_step
+        return [
+            (who == self.account, order_id, round(amount / step)) for who, order_id, amount in queue
+        ]
+
+    def lots_from(self, sign: int, tick: int) -> int:
+        """Everything that rests on a half at this price or better, whoever owns it."""
+        price = on_grid(tick, self.instrument.tick)
+        amount = self.exchange.amount_from(self.instrument.name, _side(sign), price)
+        return round(amount / self.instrument.amount_step)
+
     def is_resting(self, order_id: str) -> bool:
         """Whether an order of this account still stands in the book."""
         return not isinstance(self.exchange.order(self.account, order_id), Refused)

@@ -14,6 +14,7 @@ parameters are a first reduced form, calibrated later.
 """
 
 import math
+from typing import Protocol
 
 from shared.randomness import Stream
 from shared.units import BPS
@@ -29,6 +30,21 @@ _FLOW_BPS = 0.06
 _FLOW_USD = 10_000.0
 _FLOW_CAP = 50.0
 _FLOW_TRANSIENT = 0.35
+
+
+class Outside(Protocol):
+    """What a pit needs to know of the world: a price, its drift, and that it may be pushed."""
+
+    momentum: float
+
+    @property
+    def price(self) -> float:
+        """USD."""
+        ...
+
+    def shift(self, bps: float, permanent: float) -> None:
+        """Move by news or flow; what is not permanent decays."""
+        ...
 
 
 class EfficientPrice:
@@ -81,19 +97,3 @@ class EfficientPrice:
         """Move by news or flow; the rest of `permanent` decays in 20 s."""
         self._permanent *= 1.0 + bps * permanent * BPS
         self._transient += bps * (1.0 - permanent) * BPS
-
-
-class Reversion:
-    """An Ornstein-Uhlenbeck process around zero: a premium or a basis."""
-
-    def __init__(self, deviation: float, half_life_seconds: float, stream: Stream) -> None:
-        self._deviation = deviation
-        self._rate = math.log(2.0) / half_life_seconds
-        self._stream = stream
-        self.value = stream.normal(0.0, deviation)
-
-    def step(self, seconds: float) -> None:
-        """Let time pass."""
-        keep = math.exp(-self._rate * seconds)
-        noise = self._deviation * math.sqrt(1.0 - keep**2)
-        self.value = keep * self.value + self._stream.normal(0.0, noise)

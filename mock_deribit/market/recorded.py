@@ -1,0 +1,181 @@
+"""The recorded market: a trade tape played at its own times, shifted to now.
+
+Trades happen at their recorded times, prices, sizes and sides, by a taker account; a background book
+stands around them (its rule, and what our orders get of each print: background.py). The index is the
+tape's, published with each print and once a second; the mark is the exchange's own, from that index and
+the book. The dated futures are simulated around the tape's index. When the tape ends everything stops where
+it is: the books hold their last state and `ended` says so.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.market.agenda import Agenda
+from mock_deribit.market.background import Background
+from mock_deribit.market.market import NEVER
+from mock_deribit.market.pit import DATED, Dials, Pit
+from mock_deribit.market.premium import Premium
+from mock_deribit.market.recording import Print, Recording
+from mock_deribit.market.trader import Trader
+from shared.kernel import Nanos
+from shared.randomness import Stream
+from shared.units import BPS, MILLISECOND, SECOND, from_seconds
+
+_LEAD = Nanos(2 * SECOND)
+_BREATHS_PER_SECOND = 12.0
+_INDEX_INTERVAL = Nanos(SECOND)
+_GAP_MS = (1.0, 30.0)
+
+
+class TapePrice:
+    """The tape's index, as what the dated futures follow; nobody moves it."""
+
+    def __init__(self, price: float) -> None:
+        self.price = price
+        self.momentum = 0.0
+
+    def shift(self, bps: float, permanent: float) -> None:
+        """A sweep moves nothing: the tape says where the price goes."""
+
+
+class RecordedMarket:
+    """Plays one recording. `speed` 2 plays it in half the time. Raises ValueError for a speed <= 0."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        seed: str,
+        dials: Dials,
+        index: str = "btc_usd",
+        speed: float = 1.0,
+    ) -> None:
+        if speed <= 0.0:
+            raise ValueError(f"speed must be above 0, came {speed:g}; 1 is as recorded")
+        self._recording = recording
+        self._seed = seed
+        self._dials = dials
+        self._index = index
+        self._speed = speed
+        self._value = TapePrice(recording.prints[0].index)
+        self._agenda = Agenda()
+        self._pits: list[tuple[Pit, Premium]] = []
+        self._breaths = Stream(f"{seed}|breaths")
+        self._origin = Nanos(0)
+        self._next = 0
+        self._ended: str | None = None
+
+    @property
+    def index_prices(self) -> Mapping[str, float]:
+        """The index at the tape's first print."""
+        return {self._index: self._recording.prints[0].index}
+
+    @property
+    def ended(self) -> str | None:
+        """Says that the tape is over; None while it plays."""
+        return self._ended
+
+    @property
+    def end(self) -> Nanos:
+        """When the last print happens, in the time of the exchange. Known once started."""
+        return self._when(self._recording.prints[-1])
+
+    def start(self, now: Nanos, exchange: Exchange) -> Nanos:
+        """Put up the books; the first print follows two seconds later.
+
+        Raises ValueError when the tape's instrument is not listed.
+        """
+        self._exchange, self._origin = exchange, Nanos(now + _LEAD)
+        listing = exchange.listing(self._recording.instrument)
+        if listing is None:
+            listed = ", ".join(known.name for known in exchange.listings)
+            raise ValueError(
+                f"the tape is of {self._recording.instrument}, which is not listed; listed: {listed}"
+            )
+        instrument, first = listing.instrument, self._recording.prints[0]
+        self._taker = Trader(exchange, "tape-takers", instrument)
+        self._background = Background(
+            Trader(exchange, "tape-background", instrument), Stream(f"{self._seed}|background")
+        )
+        tick = round(first.price / instrument.tick)
+        self._background.open(now, tick - 1 if first.side.sign > 0 else tick)
+        for other in exchange.listings:
+            dated = other.instrument
+            if dated.index == self._index and dated.name != instrument.name:
+                pit = Pit(
+                    exchange, self._agenda, dated, self._value, DATED, self._dials, self._seed
+                )
+                premium = Premium(dated, self._seed)
+                pit.premium = premium.at(now, self._value.price)
+                self._pits.append((pit, premium))
+                pit.start(now)
+        self._agenda.at(self._when(first), self._print)
+        self._agenda.at(self._next_breath(now), self._breathe)
+        self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
+        return self.wake(now)
+
+    def wake(self, now: Nanos) -> Nanos:
+        """Play everything due, each act at its own time."""
+        due = self._agenda.run(now, self._exchange.now)
+        return NEVER if self._ended else due
+
+    def _when(self, printed: Print) -> Nanos:
+        return Nanos(self._origin + int((printed.ts - self._recording.start) / self._speed))
+
+    def _print(self, now: Nanos) -> None:
+        printed = self._recording.prints[self._next]
+        instrument = self._taker.instrument
+        sign = printed.side.sign
+        tick = round(printed.price / instrument.tick)
+        lots = round(printed.amount / instrument.amount_step)
+        self._follow(now, printed.index)
+        passed = self._background.make_way(now, sign, tick)
+        self._taker.take(now, -sign, tick, passed)
+        self._background.offer(now, sign, tick, lots)
+        self._taker.take(now, sign, tick, lots)
+        late = Nanos(now + int(self._breaths.uniform(*_GAP_MS) * MILLISECOND))
+        self._agenda.at(late, partial(self._close_gap, sign))
+        self._next += 1
+        if self._next < len(self._recording.prints):
+            self._agenda.at(self._when(self._recording.prints[self._next]), self._print)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        for pit, _ in self._pits:
+            pit.stop()
+        prints = self._recording.prints
+        seconds = (self._recording.end - self._recording.start) / SECOND
+        self._ended = (
+            f"the tape is over: {len(prints)} trades of {self._recording.instrument} in "
+            f"{seconds:.0f} s; the books hold their last state"
+        )
+
+    def _follow(self, now: Nanos, index: float) -> None:
+        if index != self._value.price:
+            bps = (index / self._value.price - 1.0) / BPS
+            self._value.price = index
+            self._exchange.set_index(now, self._index, index)
+            for pit, premium in self._pits:
+                pit.premium = premium.at(now, index)
+                pit.moved(now, bps)
+
+    def _publish(self, now: Nanos) -> None:
+        if not self._ended:
+            self._exchange.set_index(now, self._index, self._value.price)
+            for _, premium in self._pits:
+                premium.step(_INDEX_INTERVAL / SECOND, 0.0)
+            self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
+
+    def _close_gap(self, half: int, now: Nanos) -> None:
+        if not self._ended:
+            self._background.close_gap(now, half)
+
+    def _next_breath(self, now: Nanos) -> Nanos:
+        rate = _BREATHS_PER_SECOND * self._dials.activity
+        return Nanos(now + from_seconds(self._breaths.exponential(1.0 / rate)))
+
+    def _breathe(self, now: Nanos) -> None:
+        if not self._ended:
+            self._background.breathe(now)
+            self._agenda.at(self._next_breath(now), self._breathe)
