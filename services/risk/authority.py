@@ -1,0 +1,117 @@
+"""Who has forbidden what: the kill latch, an operator's pauses, anomalies, and the mode they add up to.
+
+Owns the mode. The least allowing of latch, pause, anomaly and limit wins; each says why. The latch and the
+pauses live in shared state, so that no restart forgets them: a stored latch that cannot be read latches.
+"""
+
+import msgspec
+
+from services.risk.limits import ANOMALY_HOLD, ANOMALY_HOLD_OTHER, SEVERITY, Verdict
+from shared.kernel import Nanos, Store
+from shared.messages import Anomaly, Mode, Pause, Severity
+
+KILL_LATCH = "kill_latch"
+MODE = "mode"
+
+
+class Latch(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing trades any more. Stored as JSON under `kill_latch`; an empty value means unlatched."""
+
+    reason: str
+    by: str
+    ts: Nanos
+    flatten: bool = False
+
+
+class Pauses(msgspec.Struct, kw_only=True):
+    """What an operator has paused. Stored as JSON under `mode`."""
+
+    everything: str = ""
+    """By whom; empty when not paused."""
+    instruments: list[str] = msgspec.field(default_factory=list)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The mode now, why it is not ACTIVE, and who wanted it so."""
+
+    mode: Mode
+    reason: str
+    by: str
+
+
+class Authority:
+    """Adds up everything that forbids."""
+
+    def __init__(self) -> None:
+        self.latch: Latch | None = None
+        self.pauses = Pauses()
+        self._anomalies: dict[str, Nanos | None] = {}
+
+    def restore_latch(self, now: Nanos, stored: str) -> None:
+        """Take over the latch; what is there but unreadable counts as latched."""
+        if not stored:
+            self.latch = None
+            return
+        try:
+            self.latch = msgspec.json.decode(stored, type=Latch)
+        except msgspec.DecodeError as error:
+            self.latch = Latch(reason=f"stored latch is unreadable: {error}", by="risk", ts=now)
+
+    def restore_pauses(self, stored: str) -> None:
+        """Take over the pauses; raises `msgspec.DecodeError` when they cannot be read."""
+        self.pauses = msgspec.json.decode(stored, type=Pauses)
+
+    def kill(self, latch: Latch) -> Store:
+        """Latch; a second kill can add the wish to flatten but never takes it back."""
+        if self.latch is not None:
+            latch = msgspec.structs.replace(self.latch, flatten=self.latch.flatten or latch.flatten)
+        self.latch = latch
+        return Store(KILL_LATCH, msgspec.json.encode(latch).decode())
+
+    def unlatch(self) -> Store:
+        """Only ever on an operator's confirmed resume."""
+        self.latch = None
+        return Store(KILL_LATCH, "")
+
+    def pause(self, message: Pause) -> Store:
+        """Pause one instrument or everything."""
+        if message.instrument is None:
+            self.pauses.everything = message.by
+        elif message.instrument not in self.pauses.instruments:
+            self.pauses.instruments.append(message.instrument)
+        return self._stored_pauses()
+
+    def unpause(self, instrument: str | None) -> Store:
+        """Lift the pause of one instrument, or every pause and every anomaly that waits for a person."""
+        if instrument is None:
+            self.pauses = Pauses()
+            self._anomalies.clear()
+        elif instrument in self.pauses.instruments:
+            self.pauses.instruments.remove(instrument)
+        return self._stored_pauses()
+
+    def alarmed(self, now: Nanos, anomaly: Anomaly) -> None:
+        """A critical anomaly reduces for as long as its kind says."""
+        if anomaly.severity is Severity.CRITICAL:
+            hold = ANOMALY_HOLD.get(anomaly.kind, ANOMALY_HOLD_OTHER)
+            self._anomalies[anomaly.kind] = None if hold is None else Nanos(now + hold)
+
+    def standing(self, now: Nanos, verdict: Verdict) -> Standing:
+        """The mode that follows from everything that forbids at present."""
+        if self.latch is not None:
+            return Standing(Mode.KILLED, self.latch.reason, self.latch.by)
+        if self.pauses.everything:
+            by = self.pauses.everything
+            return Standing(Mode.PAUSED, f"paused by {by}", by)
+        self._anomalies = {
+            kind: until for kind, until in self._anomalies.items() if until is None or until > now
+        }
+        reasons = [f"anomaly {kind}" for kind in self._anomalies]
+        mode = Mode.REDUCING if reasons else Mode.ACTIVE
+        if verdict.reason:
+            reasons.insert(0, verdict.reason)
+            mode = max(mode, verdict.mode, key=SEVERITY.__getitem__)
+        return Standing(mode, ", ".join(reasons), "risk")
+
+    def _stored_pauses(self) -> Store:
+        return Store(MODE, msgspec.json.encode(self.pauses).decode())
