@@ -128,7 +128,7 @@ class Risk:
             case Filled():
                 spec = self.picture.specs.get(message.instrument)
                 if spec is not None:
-                    mid = self.picture.mid_at(now, message)
+                    mid = self.picture.mid_at(message)
                     self.day.attribution.filled(message, spec, mid)
             case OrderChanged():
                 self.hedger.answered(now, message)

@@ -13,8 +13,10 @@ from shared.messages import Book, Filled, InstrumentListed, Ticker
 from shared.params import Params
 from shared.units import SECOND
 
-MID_AGE = SECOND
-"""A mid older than this says nothing about a fill now; the exchange's mark at the trade does."""
+MID_LASTS = Nanos(10 * SECOND)
+"""A quiet book keeps its mid; one from before this says nothing about a trade."""
+MID_AHEAD = SECOND
+"""A trade that is told late happened at another mid than today's."""
 
 
 class Picture:
@@ -50,10 +52,10 @@ class Picture:
                 return self.tickers[name]
         return None
 
-    def mid_at(self, now: Nanos, fill: Filled) -> float:
-        """The mid while a trade happened; its mark when no fresh book was seen."""
+    def mid_at(self, fill: Filled) -> float:
+        """The mid while a trade happened; the exchange's mark when no book of that time is at hand."""
         book = self.books.get(fill.instrument)
-        if book is None or fill.recovered or now - book.seen > MID_AGE:
+        if book is None or not -MID_AHEAD <= fill.ts - book.ts <= MID_LASTS:
             return fill.mark_price
         return book.mid
 

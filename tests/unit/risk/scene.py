@@ -24,11 +24,14 @@ from shared.messages import (
     Filled,
     Health,
     InstrumentListed,
+    Kill,
     Lease,
     Liquidity,
     Message,
+    Pause,
     Position,
     Purpose,
+    Resume,
     Ticker,
 )
 from shared.params import Params, RiskParams
@@ -223,3 +226,18 @@ def feed(ts: Nanos, name: str = PERPETUAL, **changes: Any) -> FeedStatus:
     """A live feed that was heard now."""
     fields: dict[str, Any] = {"state": FeedState.LIVE, "reason": "", "heard": ts}
     return FeedStatus(ts=ts, instrument=name, **(fields | changes))
+
+
+def kill(ts: Nanos, flatten: bool = False) -> Kill:
+    """The operator throws the switch."""
+    return Kill(ts=ts, command_id="1", by="ana", reason="drill", flatten=flatten)
+
+
+def resume(ts: Nanos, confirm: bool = False, instrument: str | None = None) -> Resume:
+    """The operator lets it go on."""
+    return Resume(ts=ts, command_id="2", by="ana", confirm=confirm, instrument=instrument)
+
+
+def pause(ts: Nanos, instrument: str | None = None) -> Pause:
+    """The operator holds it."""
+    return Pause(ts=ts, command_id="3", by="ana", instrument=instrument)

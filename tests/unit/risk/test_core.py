@@ -1,22 +1,17 @@
 """The core: lease, mode, latch and hedge as the rest of the system sees them."""
 
-import msgspec
 import pytest
 
-from shared.kernel import LinkDown, LinkUp, Nanos, Publish, Store, Wake
+from shared.kernel import LinkDown, LinkUp, Nanos, Wake
 from shared.messages import (
     Anomaly,
     Health,
     Hedge,
-    Kill,
     Lease,
     Mode,
-    ModeChanged,
     ParamsApplied,
     ParamsChanged,
-    Pause,
     Pnl,
-    Resume,
     Severity,
 )
 from shared.messages.codec import encode
@@ -30,21 +25,10 @@ from tests.unit.risk.scene import (
     account,
     feed,
     fill,
+    kill,
     position,
     ticker,
 )
-
-
-def kill(ts: Nanos, flatten: bool = False) -> Kill:
-    return Kill(ts=ts, command_id="1", by="ana", reason="drill", flatten=flatten)
-
-
-def resume(ts: Nanos, confirm: bool = False, instrument: str | None = None) -> Resume:
-    return Resume(ts=ts, command_id="2", by="ana", confirm=confirm, instrument=instrument)
-
-
-def pause(ts: Nanos, instrument: str | None = None) -> Pause:
-    return Pause(ts=ts, command_id="3", by="ana", instrument=instrument)
 
 
 def alarm(ts: Nanos, kind: str, severity: Severity = Severity.CRITICAL) -> Anomaly:
@@ -101,88 +85,6 @@ def test_a_lost_link_withdraws_at_once_and_its_return_grants_at_once(link: str) 
     assert scene.lease().granted
 
 
-def test_a_kill_is_stored_before_it_is_told_and_ends_the_lease() -> None:
-    scene = Scene().start().alive()
-
-    effects = scene.tell(kill(scene.now))
-
-    assert isinstance(effects[0], Store)
-    assert effects[0].key == "kill_latch"
-    assert msgspec.json.decode(effects[0].value) == {
-        "reason": "drill",
-        "by": "ana",
-        "ts": scene.now,
-        "flatten": False,
-    }
-    told = [effect.message for effect in effects[1:] if isinstance(effect, Publish)]
-    assert [type(message) for message in told] == [ModeChanged, Lease]
-    assert scene.lease().mode is Mode.KILLED
-    assert not scene.lease().granted
-    assert scene.said(ModeChanged)[-1].by == "ana"
-
-
-def test_the_latch_survives_a_restart() -> None:
-    killed = Scene().start().alive()
-    killed.tell(kill(killed.now))
-
-    scene = Scene().start(killed.state).alive()
-
-    assert scene.lease().mode is Mode.KILLED
-    assert not scene.lease().granted
-    assert scene.lease().reason == "drill"
-
-
-def test_a_latch_that_cannot_be_read_is_a_latch() -> None:
-    scene = Scene().start({"kill_latch": "{broken"}).alive()
-
-    assert scene.lease().mode is Mode.KILLED
-
-
-def test_only_a_confirmed_resume_with_known_positions_leaves_killed() -> None:
-    scene = Scene().start().alive()
-    scene.tell(kill(scene.now))
-
-    scene.tell(resume(scene.now))
-    assert scene.lease().mode is Mode.KILLED
-    assert "must be confirmed" in scene.said(Anomaly)[-1].detail
-
-    scene.tell(position(scene.now, reconciled=0))
-    scene.tell(resume(scene.now, confirm=True))
-    assert scene.lease().mode is Mode.KILLED
-    assert "not reconciled" in scene.said(Anomaly)[-1].detail
-
-    scene.tell(position(scene.now))
-    scene.tell(resume(scene.now, confirm=True))
-    assert scene.lease().granted
-    assert scene.state["kill_latch"] == ""
-    assert scene.said(ModeChanged)[-1].by == "ana"
-
-
-def test_a_pause_holds_everything_over_a_restart_until_resumed() -> None:
-    scene = Scene().start().alive()
-    scene.tell(pause(scene.now))
-    assert scene.lease().mode is Mode.PAUSED
-    assert scene.lease().reason == "paused by ana"
-
-    again = Scene().start(scene.state).alive()
-    assert again.lease().mode is Mode.PAUSED
-    assert not again.lease().granted
-
-    again.tell(resume(again.now))
-    assert again.lease().granted
-
-
-def test_pausing_one_instrument_leaves_the_lease_of_the_others() -> None:
-    scene = Scene().start().alive()
-
-    scene.tell(pause(scene.now, FUTURE))
-    assert scene.lease().granted
-    assert scene.lease().paused == (FUTURE,)
-
-    scene.tell(resume(scene.now, instrument=FUTURE))
-    assert scene.lease().paused == ()
-
-
 def test_beyond_the_hard_limit_only_reductions_until_back_at_the_soft_one() -> None:
     scene = Scene().start().alive()
 
@@ -216,17 +118,6 @@ def test_the_kill_limit_latches_and_flattens_by_slices() -> None:
     assert (hedge.instrument, hedge.side, hedge.reason) == (PERPETUAL, Side.SELL, "flatten")
 
 
-def test_an_operators_kill_hedges_nothing_unless_asked_to_flatten() -> None:
-    scene = Scene().start().alive(perpetual=0.1)
-
-    scene.tell(kill(scene.now))
-    scene.pass_time(5 * SECOND)
-    assert scene.said(Hedge) == []
-
-    scene.tell(kill(scene.now, flatten=True))
-    assert len(scene.said(Hedge)) == 1
-
-
 def test_no_hedge_is_sent_on_a_book_or_a_position_that_cannot_be_believed() -> None:
     scene = Scene().start().alive()
     scene.tell(feed(scene.now, state="gap"))
@@ -253,17 +144,6 @@ def test_a_falling_mark_reduces_then_kills_by_the_days_loss() -> None:
     scene.tell(ticker(scene.now, 47_000.0))
     assert scene.lease().mode is Mode.KILLED
     assert scene.lease().reason.startswith("day loss (kill)")
-
-
-def test_a_confirmed_resume_counts_losses_anew() -> None:
-    scene = Scene().start().alive(perpetual=0.2)
-    scene.tell(ticker(scene.now, 54_000.0))
-    scene.tell(position(scene.now, 0.0))
-
-    scene.tell(resume(scene.now))
-    assert scene.lease().mode is Mode.REDUCING, "an unconfirmed resume forgives no loss"
-    scene.tell(resume(scene.now, confirm=True))
-    assert scene.lease().mode is Mode.ACTIVE
 
 
 def test_margin_reduces() -> None:
