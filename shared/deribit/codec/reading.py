@@ -17,7 +17,7 @@ class VenueFault(ValueError):
 
 def excerpt(data: RawJson) -> str:
     """The beginning of a payload, for an error's text."""
-    return repr(bytes(data[:_EXCERPT]))
+    return repr(bytes(memoryview(data)[:_EXCERPT]))
 
 
 class Reader(Generic[T]):

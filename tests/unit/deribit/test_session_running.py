@@ -1,0 +1,402 @@
+"""A session that is ready: requests and replies, heartbeat, tokens, subscriptions, what is malformed."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.deribit.outputs import (
+    Answered,
+    Distrust,
+    Malformed,
+    NotGranted,
+    Notified,
+    Refused,
+    SessionConfig,
+    Transmit,
+    Unanswered,
+)
+from shared.units import MILLISECOND, SECOND
+from tests.unit.deribit.conftest import Dialogue
+
+
+def ask(dialogue, method="private/buy", context="quote 7"):
+    request_id, outputs = dialogue.session.request(dialogue.now, method, {"amount": 10.0}, context)
+    dialogue.heard(outputs)
+    return request_id
+
+
+def only(outputs, kind):
+    return [output for output in outputs if isinstance(output, kind)]
+
+
+def test_an_answer_carries_the_id_the_method_and_the_context_of_its_request(private):
+    private.made_ready()
+    request_id = ask(private)
+    (answered,) = private.answer("private/buy", {"order": {}, "trades": []})
+    assert answered == Answered(
+        request_id=request_id,
+        method="private/buy",
+        context="quote 7",
+        result=answered.result,
+    )
+    assert msgspec.json.decode(answered.result) == {"order": {}, "trades": []}
+
+
+def test_answers_find_their_requests_in_any_order(private):
+    private.made_ready()
+    ids = [ask(private, "private/buy", n) for n in range(4)]
+    requests = [private.pop("private/buy") for _ in ids]
+    contexts = []
+    for request in reversed(requests):
+        contexts += [o.context for o in private.say({"id": request["id"], "result": 1})]
+    assert contexts == [3, 2, 1, 0]
+
+
+def test_a_refusal_carries_code_message_and_data(private):
+    private.made_ready()
+    ask(private)
+    data = {"reason": "must be multiple of tick size", "param": "price"}
+    (refused,) = private.refuse("private/buy", 10043, "price_wrong_tick", data)
+    assert (refused.code, refused.message) == (10043, "price_wrong_tick")
+    assert msgspec.json.decode(refused.data) == data
+
+
+def test_a_frame_of_a_channel_may_come_before_the_reply(private):
+    private.made_ready()
+    ask(private)
+    frame = {"method": "subscription", "params": {"channel": "user.changes.x", "data": {"a": 1}}}
+    (told,) = private.say(frame)
+    assert told == Notified("user.changes.x", told.data)
+    assert msgspec.json.decode(told.data) == {"a": 1}
+    assert only(private.answer("private/buy", {}), Answered)
+
+
+def test_an_unanswered_request_is_reported_and_its_late_reply_is_marked(private):
+    private.made_ready()
+    request_id = ask(private)
+    request = private.pop("private/buy")
+    assert private.wait(2_999 * MILLISECOND) == []
+    (unanswered,) = private.wait(1 * MILLISECOND)
+    assert unanswered == Unanswered(
+        request_id=request_id, method="private/buy", context="quote 7", why="no answer within 3 s"
+    )
+    (late,) = private.say({"id": request["id"], "result": {}})
+    assert isinstance(late, Answered)
+    assert late.late
+    assert late.request_id == request_id
+    assert only(private.say({"id": request["id"], "result": {}}), Malformed)
+
+
+def test_a_late_refusal_is_marked_too(private):
+    private.made_ready()
+    ask(private)
+    private.wait(3 * SECOND)
+    (late,) = private.refuse("private/buy", 11054, "post_only_reject")
+    assert isinstance(late, Refused)
+    assert late.late
+
+
+def test_when_the_socket_is_lost_every_open_request_of_the_owner_is_unanswered(private):
+    private.made_ready()
+    ids = [ask(private, "private/buy", n) for n in range(3)]
+    private.say({"method": "heartbeat", "params": {"type": "test_request"}})
+    outputs = private.session.closed(private.now, "1006")
+    assert [output.request_id for output in outputs] == ids
+    assert {output.why for output in outputs} == {"socket lost: 1006"}
+    assert private.session.next_wake is None
+
+
+def test_a_reply_of_the_old_socket_is_not_taken_for_one_of_the_new(private):
+    private.made_ready()
+    ask(private)
+    old = private.pop("private/buy")
+    private.session.closed(private.now, "cut")
+    assert private.say({"id": old["id"], "result": {}}) == []
+    private.made_ready()
+    ask(private)
+    assert only(private.say({"id": old["id"], "result": {}}), Malformed)
+
+
+def test_asking_before_the_session_is_ready_is_the_owners_error(private):
+    private.open()
+    with pytest.raises(RuntimeError, match=r"private/buy: expected a ready session.*heartbeat"):
+        private.session.request(private.now, "private/buy", {})
+
+
+def test_a_test_request_is_answered_at_once_and_a_plain_heartbeat_is_not(public):
+    public.made_ready()
+    public.methods.clear()
+    public.say({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+    assert public.methods == []
+    public.say({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}})
+    assert public.methods == ["public/test"]
+    assert public.answer("public/test") == []
+
+
+def test_silence_beyond_one_and_a_half_heartbeats_is_distrusted(public):
+    public.made_ready()
+    public.later(9 * SECOND)
+    public.say({"method": "heartbeat", "params": {"type": "heartbeat"}})
+    assert public.wait(14_999 * MILLISECOND) == []
+    assert public.wait(1 * MILLISECOND) == [Distrust("nothing heard for 15.0 s")]
+    assert not public.session.ready
+    assert public.wait(60 * SECOND) == []
+
+
+def test_a_busy_socket_does_not_move_the_next_wake_with_every_frame(public):
+    public.made_ready()
+    before = public.session.next_wake
+    for _ in range(50):
+        public.later(10 * MILLISECOND)
+        public.say({"method": "subscription", "params": {"channel": "c", "data": 1}})
+    assert public.session.next_wake == before
+
+
+def test_a_token_is_renewed_at_the_share_of_its_life_and_again_after_that(private):
+    private.made_ready()
+    private.methods.clear()
+
+    for _ in range(2):
+        private.stay_alive(719)
+        assert "public/auth" not in private.methods
+        private.stay_alive(1)
+        (renewal,) = [r for r in private.asked if r["method"] == "public/auth"]
+        assert renewal["params"] == {
+            "grant_type": "refresh_token",
+            "refresh_token": "{{refresh_token}}",
+        }
+        assert private.answer("public/auth") == []
+        assert private.session.ready
+        private.methods.clear()
+
+
+def test_a_refused_renewal_logs_in_anew_and_only_a_refused_login_is_distrusted(private):
+    private.made_ready()
+    private.stay_alive(720)
+    assert private.refuse("public/auth", 13009, "unauthorized") == []
+    assert private.asked[-1]["params"]["grant_type"] == "client_credentials"
+    assert only(private.refuse("public/auth", 13004, "invalid_credentials"), Distrust)
+
+
+@pytest.mark.parametrize("life", [None, 0, -5])
+def test_a_grant_without_a_life_is_never_renewed(private, life):
+    private.open()
+    private.answer("public/set_heartbeat")
+    private.answer("public/auth", {"expires_in": life, "scope": "trade:read_write"})
+    private.answer_all()
+    assert private.session.ready
+    assert private.session.next_wake == private.now + 15 * SECOND
+
+
+def test_a_lost_login_is_distrusted_and_a_missing_right_is_not(private):
+    private.made_ready()
+    ask(private)
+    (refused,) = private.refuse("private/buy", 13009, "unauthorized", {"reason": "scope"})
+    assert isinstance(refused, Refused)
+    ask(private)
+    outputs = private.refuse("private/buy", 13009, "unauthorized", {"reason": "invalid_token"})
+    assert [type(output) for output in outputs] == [Refused, Distrust]
+
+
+def test_replies_and_fills_are_still_told_after_the_socket_is_distrusted(private):
+    private.made_ready()
+    ask(private)
+    ask(private, "private/cancel")
+    private.refuse("private/cancel", 13009, "unauthorized", {"reason": "session_not_found"})
+    assert not private.session.ready
+    assert only(private.answer("private/buy", {}), Answered)
+    assert only(
+        private.say({"method": "subscription", "params": {"channel": "c", "data": []}}), Notified
+    )
+
+
+def test_wanting_other_channels_leaves_the_old_and_asks_for_the_new(public):
+    public.made_ready()
+    kept, added = "ticker.BTC-PERPETUAL.100ms", "book.BTC-27MAR26.100ms"
+    public.heard(public.session.want(public.now, (kept, added)))
+    assert public.pop("public/unsubscribe")["params"] == {"channels": ["book.BTC-PERPETUAL.100ms"]}
+    assert public.pop("public/subscribe")["params"] == {"channels": [added]}
+    assert public.asked == []
+
+
+def test_a_channel_dropped_while_it_was_being_asked_for_is_left_once_it_is_granted(public):
+    public.made_ready()
+    wanted = ("book.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms")
+    public.heard(public.session.want(public.now, (*wanted, "trades.BTC-PERPETUAL.100ms")))
+    public.heard(public.session.want(public.now, wanted))
+    public.answer("public/subscribe")
+    gone = public.pop("public/unsubscribe")
+    assert gone["params"] == {"channels": ["trades.BTC-PERPETUAL.100ms"]}
+
+
+def test_a_refused_channel_is_asked_for_again_only_when_it_is_wanted_again(public):
+    public.open()
+    public.answer("public/set_heartbeat")
+    public.answer("public/subscribe", [])
+    assert [r["method"] for r in public.asked] == ["public/hello"]
+    public.heard(public.session.want(public.now, ("book.BTC-PERPETUAL.100ms",)))
+    assert public.pop("public/subscribe")["params"] == {"channels": ["book.BTC-PERPETUAL.100ms"]}
+
+
+def test_renewing_unsubscribes_and_subscribes_only_after_the_venue_let_go(public):
+    public.made_ready()
+    book = "book.BTC-PERPETUAL.100ms"
+    public.heard(public.session.renew(public.now, book))
+    assert [request["method"] for request in public.asked] == ["public/unsubscribe"]
+    assert public.session.renew(public.now, book) == []
+    public.answer("public/unsubscribe")
+    assert public.pop("public/subscribe")["params"] == {"channels": [book]}
+    assert public.session.ready
+
+
+def test_renewing_a_channel_nobody_wants_is_the_owners_error(public):
+    public.made_ready()
+    with pytest.raises(ValueError, match="wanted channel"):
+        public.session.renew(public.now, "book.ETH-PERPETUAL.100ms")
+
+
+def test_many_channels_are_asked_for_in_chunks_and_ready_waits_for_all_of_them():
+    channels = tuple(f"ticker.BTC-{n}.100ms" for n in range(450))
+    dialogue = Dialogue(SessionConfig(link="p", private=False, channels=channels))
+    dialogue.open()
+    dialogue.answer("public/set_heartbeat")
+    chunks = [r["params"]["channels"] for r in dialogue.asked if r["method"] == "public/subscribe"]
+    assert [len(chunk) for chunk in chunks] == [200, 200, 50]
+    assert [channel for chunk in chunks for channel in chunk] == list(channels)
+    dialogue.answer("public/subscribe")
+    dialogue.answer("public/subscribe")
+    assert not dialogue.session.ready
+    dialogue.answer("public/subscribe")
+    assert dialogue.session.ready
+
+
+def test_a_channel_echoed_in_lower_case_counts_as_granted():
+    config = SessionConfig(link="p", private=True, channels=("user.portfolio.BTC",))
+    dialogue = Dialogue(config)
+    dialogue.open()
+    dialogue.answer("public/set_heartbeat")
+    dialogue.answer("public/auth")
+    outputs = dialogue.answer("private/subscribe", ["user.portfolio.btc"])
+    assert not only(outputs, NotGranted)
+    assert dialogue.session.ready
+
+
+def test_the_clock_offset_is_that_of_the_quickest_round_trip(public):
+    public.made_ready()
+    ahead_us = 25_000
+
+    def round_trip(out_ms, back_ms):
+        ask(public, "public/get_time")
+        request = public.pop("public/get_time")
+        public.later(out_ms * MILLISECOND)
+        us = public.now // 1000 + ahead_us
+        public.later((back_ms + 2) * MILLISECOND)
+        public.say({"id": request["id"], "result": 0, "usIn": us, "usOut": us + 2_000})
+
+    for _ in range(8):
+        round_trip(40, 5)
+    assert public.session.clock_offset == (ahead_us + 17_500) * 1000
+    round_trip(3, 3)
+    assert public.session.clock_offset == ahead_us * 1000
+
+
+@pytest.mark.parametrize("clock", [{}, {"usIn": "x", "usOut": 1}, {"usIn": 1e308, "usOut": 1e308}])
+def test_a_reply_without_a_usable_clock_is_a_reply_all_the_same(public, clock):
+    public.made_ready()
+    before = public.session.clock_offset
+    ask(public, "public/get_time")
+    request = public.pop("public/get_time")
+    assert only(public.say({"id": request["id"], "result": 0, **clock}), Answered)
+    assert public.session.clock_offset == before
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"id":1e999,"result":1}',
+        b'{"id":true,"result":1}',
+        b'{"id":null,"result":1}',
+        b'{"id":"1","result":1}',
+        b'{"id":99999,"result":1}',
+        b'{"method":"subscription"}',
+        b'{"method":"subscription","params":{"data":1}}',
+        b'{"method":"subscription","params":[]}',
+        b'{"method":"news","params":{}}',
+        b'{"error":{"code":11050,"message":"bad_request","data":"invalid json"}}',
+        b'{"id":1,"error":"text"}',
+        b'{"result":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_cannot_be_understood_is_malformed_and_changes_nothing(public, frame):
+    public.made_ready()
+    outputs = public.say(frame)
+    assert [type(output) for output in outputs] == [Malformed]
+    assert len(outputs[0].detail) < 400
+    assert public.session.ready
+
+
+def test_a_reply_without_result_and_error_leaves_its_request_open_until_it_times_out(private):
+    private.made_ready()
+    ask(private)
+    request = private.pop("private/buy")
+    assert only(private.say({"id": request["id"]}), Malformed)
+    assert only(private.wait(3 * SECOND), Unanswered)
+
+
+def test_unknown_members_nulls_and_ids_in_scientific_notation_are_tolerated(private):
+    private.made_ready()
+    ask(private)
+    request = private.pop("private/buy")
+    frame = f'{{"id":{request["id"]}.0,"error":null,"result":null,"new":[1],"testnet":null}}'
+    assert only(private.say(frame.encode()), Answered)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+MEMBERS = {
+    "id": JSON | st.integers(1, 9),
+    "method": JSON | st.sampled_from(["subscription", "heartbeat"]),
+    "params": JSON | st.fixed_dictionaries({"type": JSON | st.just("test_request")}),
+    "result": JSON | st.just({"expires_in": 1e300, "enabled": True}),
+    "error": JSON | st.fixed_dictionaries({"code": JSON | st.just(13009), "message": JSON}),
+    "usIn": JSON,
+    "usOut": JSON,
+}
+
+
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.fixed_dictionaries({}, optional=MEMBERS).map(lambda frame: json.dumps(frame).encode()),
+        max_size=12,
+    )
+)
+def test_no_frame_ever_makes_a_session_raise(frames):
+    dialogue = Dialogue(
+        SessionConfig(link="p", private=True, channels=("c",), cancel_on_disconnect=True)
+    )
+    dialogue.open()
+    distrusted = 0
+    for frame in frames:
+        dialogue.later(SECOND // 2)
+        outputs = dialogue.session.received(dialogue.now, frame) + dialogue.session.woke(
+            dialogue.now
+        )
+        distrusted += len(only(outputs, Distrust))
+        for transmit in only(outputs, Transmit):
+            assert json.loads(transmit.data)["jsonrpc"] == "2.0"
+    assert distrusted <= 1
