@@ -1,0 +1,252 @@
+"""The OMS as a core: every event to the part that owns it.
+
+Owns nothing but the routing and the timers. Orders live in `orders`, decisions in `desk`, rules in `gate`,
+positions in `inventory`, the exchange's truth in `reconcile`, the socket in `session`.
+"""
+
+import msgspec
+
+from services.oms.desk import Desk
+from services.oms.inventory import INVENTORY, Inventory
+from services.oms.label import check_prefix
+from services.oms.order import IllegalMove
+from services.oms.orders import Orders
+from services.oms.outbox import Outbox
+from services.oms.permission import Permission, latch_of, read_latch, write_latch
+from services.oms.session import LINK, Line
+from services.oms.venue import Venue
+from shared.kernel import (
+    Effects,
+    Event,
+    FrameIn,
+    Halt,
+    LinkDown,
+    LinkUp,
+    Nanos,
+    Restored,
+    Started,
+    Store,
+    Wake,
+)
+from shared.messages import (
+    FeedStatus,
+    Health,
+    Hedge,
+    InstrumentListed,
+    Kill,
+    Lease,
+    NoQuote,
+    ParamsApplied,
+    ParamsChanged,
+    Quote,
+    Severity,
+    Ticker,
+)
+from shared.params import BadParams, Params, parse_params
+from shared.units import SECOND, from_seconds
+
+PARAMS = "params"
+KILL_LATCH = "kill_latch"
+BEAT = SECOND
+
+
+class Oms:
+    """The order management service."""
+
+    name = "oms"
+    links: tuple[str, ...] = (LINK,)
+    remembers: tuple[str, ...] = (PARAMS, KILL_LATCH, INVENTORY)
+
+    def __init__(self, params: Params, prefix: str = "mm", currency: str = "BTC") -> None:
+        self._params = params
+        self._out = Outbox(self.name)
+        self._orders = Orders(self._out, check_prefix(prefix))
+        self._inventory = Inventory(self._out, self._orders)
+        self._permission = Permission()
+        self._line = Line(self._out, params.oms, currency)
+        shared_parts = (self._out, self._orders, self._inventory, self._permission, self._line)
+        self._desk = Desk(*shared_parts, params.oms)
+        self._venue = Venue(*shared_parts, self._desk)
+        self._started = Nanos(0)
+        self._farewell_said = False
+
+    @property
+    def drained(self) -> bool:
+        """No order of ours is alive, in flight or still to be counted: a stop may end the process."""
+        return not self._orders.alive() and not self._inventory.unbooked()
+
+    def handle(self, now: Nanos, event: Event) -> Effects:
+        """Take one event. A broken invariant of ours halts; nothing the venue does can."""
+        try:
+            self._route(now, event)
+            if isinstance(event, FrameIn) or not self._out.empty:
+                self._inventory.tell(now)
+            self._farewell(now)
+        except IllegalMove as broken:
+            self._out.do(Halt(str(broken)))
+        return self._out.take()
+
+    def _route(self, now: Nanos, event: Event) -> None:
+        match event:
+            case FrameIn():
+                self._venue.hear(now, self._line.received(now, event.data))
+            case Quote() | NoQuote():
+                self._quoted(now, event)
+            case Ticker():
+                self._desk.tickers[event.instrument] = event
+                self._desk.marks[event.instrument] = event.mark_price
+            case Lease():
+                self._leased(now, event)
+            case FeedStatus():
+                self._fed(now, event)
+            case Hedge():
+                self._desk.hedge(now, event)
+            case Kill():
+                self._killed(now, event)
+            case InstrumentListed():
+                self._inventory.specs[event.instrument] = event.spec
+            case ParamsChanged():
+                self._changed(now, event)
+            case Wake():
+                self._woke(now, event.timer)
+            case LinkUp() | LinkDown():
+                self._linked(now, event)
+            case Restored():
+                self._restored(now, event)
+            case Started():
+                self._orders.begin(event.incarnation)
+                self._started = now
+                self._out.wake("beat", Nanos(now + BEAT))
+            case _:
+                pass
+
+    def _quoted(self, now: Nanos, quote: Quote | NoQuote) -> None:
+        self._permission.wanted[quote.instrument] = quote
+        self._desk.steer(now, quote.instrument)
+        if isinstance(quote, Quote):
+            self._out.wake(f"quote:{quote.instrument}", quote.valid_until)
+
+    def _leased(self, now: Nanos, lease: Lease) -> None:
+        self._permission.leased(lease)
+        self._out.wake("lease", lease.until)
+        self._desk.steer_all(now)
+
+    def _fed(self, now: Nanos, status: FeedStatus) -> None:
+        before = self._permission.feeds.get(status.instrument)
+        self._permission.feeds[status.instrument] = status
+        if before is None or before.state is not status.state:
+            self._desk.steer(now, status.instrument)
+
+    def _killed(self, now: Nanos, kill: Kill) -> None:
+        latch = self._permission.latched(latch_of(kill))
+        self._out.do(Store(KILL_LATCH, write_latch(latch)))
+        self._desk.steer_all(now)
+        # The exchange's own list is the proof that nothing of ours is left.
+        self._venue.reconciliation.begin(now)
+
+    def _changed(self, now: Nanos, change: ParamsChanged) -> None:
+        reason = self._apply(now, change)
+        self._out.say(
+            ParamsApplied(
+                ts=now,
+                source=self.name,
+                version=change.version,
+                applied=not reason,
+                reason=reason,
+            )
+        )
+
+    def _apply(self, now: Nanos, change: ParamsChanged) -> str:
+        try:
+            self._params = parse_params(change.params)
+        except BadParams as error:
+            return str(error)
+        self._desk.params = self._params.oms
+        self._line.apply(now, self._params.oms)
+        return ""
+
+    def _restored(self, now: Nanos, restored: Restored) -> None:
+        match restored.key:
+            case "inventory":
+                self._inventory.restore(now, restored.value)
+            case "kill_latch":
+                latch = read_latch(restored.value)
+                if latch is not None:
+                    self._permission.latched(latch)
+            case "params" if restored.value:
+                try:
+                    change = msgspec.json.decode(restored.value, type=ParamsChanged)
+                    reason = self._apply(now, change)
+                except msgspec.DecodeError as error:
+                    reason = str(error)
+                if reason:
+                    detail = f"stored parameters are left out: {reason}"
+                    self._out.anomaly(now, "stored_params", Severity.WARNING, detail)
+            case _:
+                pass
+
+    def _linked(self, now: Nanos, event: LinkUp | LinkDown) -> None:
+        match event:
+            case LinkUp(link="private"):
+                self._venue.hear(now, self._line.opened(now))
+            case LinkDown(link="private"):
+                outputs = self._line.closed(now, event.reason)
+                self._venue.lost(now, outputs, event.reason)
+            case LinkUp():
+                self._permission.down.pop(event.link, None)
+            case LinkDown():
+                self._permission.down[event.link] = event.reason
+                self._desk.steer_all(now)
+
+    def _woke(self, now: Nanos, timer: str) -> None:
+        match timer:
+            case "venue":
+                self._venue.hear(now, self._line.woke(now))
+            case "beat":
+                self._beat(now)
+            case "reconcile":
+                self._venue.reconciliation.begin(now)
+            case "stop":
+                self._permission.stopping = True
+                self._desk.steer_all(now)
+            case _:
+                # The lease or a quote ran out, credits or patience came back: look at everything.
+                self._desk.steer_all(now)
+
+    def _beat(self, now: Nanos) -> None:
+        self._out.wake("beat", Nanos(now + BEAT))
+        self._desk.steer_all(now)
+        age = now - self._inventory.reconciled
+        due = age >= from_seconds(self._params.oms.reconcile_s)
+        if due or self._permission.starting or self._inventory.unbooked():
+            self._venue.reconciliation.begin(now)
+        self._orders.prune(now)
+        self._inventory.tell(now, everything=True)
+        self._out.say(self._health(now))
+
+    def _health(self, now: Nanos) -> Health:
+        refusal = self._permission.refusal_anywhere(now)
+        alive = self._orders.alive()
+        present = {
+            "working": float(len(alive)),
+            "in_flight": float(sum(order.request is not None for order in alive)),
+            "credits": float(self._line.credits_left(now)),
+            "foreign_orders": float(self._venue.reconciliation.foreign_orders),
+            "clock_offset_ms": self._line.clock_offset / 1e6,
+        }
+        if self._inventory.reconciled:
+            present["reconciled_age_s"] = (now - self._inventory.reconciled) / 1e9
+        return Health(
+            ts=now,
+            source=self.name,
+            ready=self._line.ready and not self._permission.starting,
+            detail=refusal or "may rest orders",
+            started=self._started,
+            counters=self._out.counters | present,
+        )
+
+    def _farewell(self, now: Nanos) -> None:
+        """After a stop, once nothing is left: the last word on every position."""
+        if self._permission.stopping and self.drained and not self._farewell_said:
+            self._farewell_said = True
+            self._inventory.tell(now, everything=True)
