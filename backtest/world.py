@@ -105,12 +105,12 @@ class Port:
             self._take(self.exchange.wake(self._world.now))
 
     def _take(self, answers: "Sequence[Answer]") -> None:
+        now = self._world.now
         for answer in answers:
             socket = self._sockets.get(answer.conn)
-            data = getattr(answer, "data", None)
             if socket is None:
                 continue
-            now = Nanos(self._world.now + getattr(answer, "delay", 0))
+            data: bytes | None = getattr(answer, "data", None)
             if data is not None:
                 socket.reply(now, answer.conn, data)
             else:

@@ -28,7 +28,7 @@ from shared.subjects import is_heard, patterns_heard, subject_of
 LINK = "bus"
 CONNECT_TIMEOUT_S = 2
 PING_S = 1.0
-PONG_S = 1.5
+PONG_S = 2
 BACKLOG_MAX = 10_000
 RECENT_MAX = 4_096
 OVERLAP_S = 10.0
@@ -147,12 +147,11 @@ class NatsBus:
             await subscribe(client, pattern, self._heard, fast=self._fast)
         await client.flush(timeout=CONNECT_TIMEOUT_S)
         if self._lost_at is None:
-            for core in self._history:
-                for message in await self._past(patterns_heard(self._env, core), HISTORY_S):
+            patterns = [p for core in self._history for p in patterns_heard(self._env, core)]
+            for message in await self._past(tuple(dict.fromkeys(patterns)), HISTORY_S):
+                for core in self._history:
                     if is_heard(core, message):
                         ears.deliver(core, message)
-            if not self._history:
-                await self._past((), 0.0)
         else:
             away_s = time.time() - self._lost_at
             for message in await self._past(self._patterns, away_s + OVERLAP_S):

@@ -86,7 +86,7 @@ class Lag:
                 self._recent = max(self._recent, loop.time() - start - LAG_PERIOD_S)
 
 
-def resident_mb() -> float:
+def rss_mb() -> float:
     """Memory of this process that is in RAM, MB."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

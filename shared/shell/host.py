@@ -24,7 +24,7 @@ from shared.journal import Header
 from shared.kernel import Core, Event, LinkDown, LinkUp, Message, Nanos, Wake
 from shared.messages import Health
 from shared.shell.clock import Clock
-from shared.shell.health import BEAT_S, Lag, Measured, remove_beat, resident_mb, write_beat
+from shared.shell.health import BEAT_S, Lag, Measured, remove_beat, rss_mb, write_beat
 from shared.shell.journal import JOURNAL_FOLDER, Journals
 from shared.shell.settings import Settings
 from shared.shell.state_redis import State
@@ -205,7 +205,7 @@ class Host:
             "handle_us_p99": durations.quantile(0.99) / 1e3,
             "handle_us_max": durations.longest / 1e3,
             "loop_lag_ms_max": self._lag.longest_ms,
-            "resident_mb": resident_mb(),
+            "rss_mb": rss_mb(),
             "frames_in": float(sum(socket.frames_in for socket in sockets)),
             "frames_dropped": float(sum(socket.frames_dropped for socket in sockets)),
         }

@@ -19,7 +19,7 @@ from shared.kernel import LinkDown, LinkUp
 from shared.shell.backoff import Backoff
 
 LINK = "state"
-URGENT = ("risk.mode", "risk.latch")
+URGENT = ("kill_latch", "mode")
 """The keys that say trading is off: written before any other."""
 TIMEOUT_S = 1.0
 PING_S = 1.0
