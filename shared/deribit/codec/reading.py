@@ -32,4 +32,6 @@ class Reader(Generic[T]):
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise VenueFault(f"{self._what}: {error}; came {excerpt(data)}") from error
+            raise VenueFault(
+                f"{self._what}: expected the documented form; {error}; came {excerpt(data)}"
+            ) from error

@@ -30,7 +30,7 @@ from shared.units import MILLISECOND, Side
         (channels.USER_LOCK, Channel(Topic.USER_LOCK)),
     ],
 )
-def test_a_channel_name_that_was_built_can_be_read(name, channel):
+def test_a_channel_name_that_was_built_can_be_read(name: str, channel: Channel) -> None:
     assert parse_channel(name) == channel
 
 
@@ -46,18 +46,18 @@ def test_a_channel_name_that_was_built_can_be_read(name, channel):
         "user.access_log",
     ],
 )
-def test_channels_this_system_does_not_use_are_other(name):
+def test_channels_this_system_does_not_use_are_other(name: str) -> None:
     assert parse_channel(name) == Channel(Topic.OTHER)
 
 
-def test_names_are_spelt_as_the_venue_spells_them():
+def test_names_are_spelt_as_the_venue_spells_them() -> None:
     assert channels.book_channel("BTC-PERPETUAL", Interval.MS100) == "book.BTC-PERPETUAL.100ms"
     assert channels.user_changes_channel("future", "BTC") == "user.changes.future.BTC.raw"
     assert channels.user_portfolio_channel("BTC") == "user.portfolio.btc"
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_resting_order_is_always_post_only_with_rejection_and_has_an_end(side):
+def test_a_resting_order_is_always_post_only_with_rejection_and_has_an_end(side: Side) -> None:
     method, params = requests.post(
         instrument="BTC-PERPETUAL",
         side=side,
@@ -74,7 +74,7 @@ def test_a_resting_order_is_always_post_only_with_rejection_and_has_an_end(side)
     assert params["label"] == "mm-1"
 
 
-def test_an_edit_says_post_only_again():
+def test_an_edit_says_post_only_again() -> None:
     method, params = requests.edit(
         order_id="7", amount=10.0, price=60_000.0, valid_until=Nanos(MILLISECOND)
     )
@@ -83,7 +83,7 @@ def test_an_edit_says_post_only_again():
     assert params["reject_post_only"] is True
 
 
-def test_an_order_that_takes_never_rests():
+def test_an_order_that_takes_never_rests() -> None:
     _, params = requests.take(
         instrument="BTC-PERPETUAL",
         side=Side.SELL,
@@ -98,7 +98,7 @@ def test_an_order_that_takes_never_rests():
     assert params["reduce_only"] is True
 
 
-def test_no_request_sends_a_null():
+def test_no_request_sends_a_null() -> None:
     asked = [
         requests.cancel("1"),
         requests.cancel_by_label("mm", "BTC"),
@@ -131,10 +131,10 @@ def test_no_request_sends_a_null():
         (Meaning.NORMAL, (10004, 11044, 11054, 13777)),
     ],
 )
-def test_codes_mean_what_the_reference_says(meaning, codes):
+def test_codes_mean_what_the_reference_says(meaning: Meaning, codes: tuple[int, ...]) -> None:
     assert [classify(code) for code in codes] == [meaning] * len(codes)
 
 
-def test_codes_have_their_documented_names():
+def test_codes_have_their_documented_names() -> None:
     assert name_of(11054) == "post_only_reject"
     assert name_of(1) == "unlisted"

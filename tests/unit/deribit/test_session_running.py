@@ -1,6 +1,7 @@
 """A session that is ready: requests and replies, heartbeat, tokens, subscriptions, what is malformed."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,23 +20,21 @@ from shared.deribit.outputs import (
     Unanswered,
 )
 from shared.units import MILLISECOND, SECOND
-from tests.unit.deribit.conftest import Dialogue
+from tests.unit.deribit.dialogue import Dialogue, only, the
 
 
-def ask(dialogue, method="private/buy", context="quote 7"):
+def ask(dialogue: Dialogue, method: str = "private/buy", context: object = "quote 7") -> int:
     request_id, outputs = dialogue.session.request(dialogue.now, method, {"amount": 10.0}, context)
     dialogue.heard(outputs)
     return request_id
 
 
-def only(outputs, kind):
-    return [output for output in outputs if isinstance(output, kind)]
-
-
-def test_an_answer_carries_the_id_the_method_and_the_context_of_its_request(private):
+def test_an_answer_carries_the_id_the_method_and_the_context_of_its_request(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     request_id = ask(private)
-    (answered,) = private.answer("private/buy", {"order": {}, "trades": []})
+    answered = the(private.answer("private/buy", {"order": {}, "trades": []}), Answered)
     assert answered == Answered(
         request_id=request_id,
         method="private/buy",
@@ -45,36 +44,37 @@ def test_an_answer_carries_the_id_the_method_and_the_context_of_its_request(priv
     assert msgspec.json.decode(answered.result) == {"order": {}, "trades": []}
 
 
-def test_answers_find_their_requests_in_any_order(private):
+def test_answers_find_their_requests_in_any_order(private: Dialogue) -> None:
     private.made_ready()
     ids = [ask(private, "private/buy", n) for n in range(4)]
     requests = [private.pop("private/buy") for _ in ids]
-    contexts = []
-    for request in reversed(requests):
-        contexts += [o.context for o in private.say({"id": request["id"], "result": 1})]
+    contexts = [
+        the(private.say({"id": request["id"], "result": 1}), Answered).context
+        for request in reversed(requests)
+    ]
     assert contexts == [3, 2, 1, 0]
 
 
-def test_a_refusal_carries_code_message_and_data(private):
+def test_a_refusal_carries_code_message_and_data(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     data = {"reason": "must be multiple of tick size", "param": "price"}
-    (refused,) = private.refuse("private/buy", 10043, "price_wrong_tick", data)
+    refused = the(private.refuse("private/buy", 10043, "price_wrong_tick", data), Refused)
     assert (refused.code, refused.message) == (10043, "price_wrong_tick")
     assert msgspec.json.decode(refused.data) == data
 
 
-def test_a_frame_of_a_channel_may_come_before_the_reply(private):
+def test_a_frame_of_a_channel_may_come_before_the_reply(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     frame = {"method": "subscription", "params": {"channel": "user.changes.x", "data": {"a": 1}}}
-    (told,) = private.say(frame)
+    told = the(private.say(frame), Notified)
     assert told == Notified("user.changes.x", told.data)
     assert msgspec.json.decode(told.data) == {"a": 1}
     assert only(private.answer("private/buy", {}), Answered)
 
 
-def test_an_unanswered_request_is_reported_and_its_late_reply_is_marked(private):
+def test_an_unanswered_request_is_reported_and_its_late_reply_is_marked(private: Dialogue) -> None:
     private.made_ready()
     request_id = ask(private)
     request = private.pop("private/buy")
@@ -83,33 +83,34 @@ def test_an_unanswered_request_is_reported_and_its_late_reply_is_marked(private)
     assert unanswered == Unanswered(
         request_id=request_id, method="private/buy", context="quote 7", why="no answer within 3 s"
     )
-    (late,) = private.say({"id": request["id"], "result": {}})
-    assert isinstance(late, Answered)
+    late = the(private.say({"id": request["id"], "result": {}}), Answered)
     assert late.late
     assert late.request_id == request_id
     assert only(private.say({"id": request["id"], "result": {}}), Malformed)
 
 
-def test_a_late_refusal_is_marked_too(private):
+def test_a_late_refusal_is_marked_too(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     private.wait(3 * SECOND)
-    (late,) = private.refuse("private/buy", 11054, "post_only_reject")
-    assert isinstance(late, Refused)
-    assert late.late
+    assert the(private.refuse("private/buy", 11054, "post_only_reject"), Refused).late
 
 
-def test_when_the_socket_is_lost_every_open_request_of_the_owner_is_unanswered(private):
+def test_when_the_socket_is_lost_every_open_request_of_the_owner_is_unanswered(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     ids = [ask(private, "private/buy", n) for n in range(3)]
     private.say({"method": "heartbeat", "params": {"type": "test_request"}})
     outputs = private.session.closed(private.now, "1006")
-    assert [output.request_id for output in outputs] == ids
-    assert {output.why for output in outputs} == {"socket lost: 1006"}
+    lost = only(outputs, Unanswered)
+    assert [request.request_id for request in lost] == ids
+    assert len(outputs) == len(ids)
+    assert {request.why for request in lost} == {"socket lost: 1006"}
     assert private.session.next_wake is None
 
 
-def test_a_reply_of_the_old_socket_is_not_taken_for_one_of_the_new(private):
+def test_a_reply_of_the_old_socket_is_not_taken_for_one_of_the_new(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     old = private.pop("private/buy")
@@ -120,13 +121,13 @@ def test_a_reply_of_the_old_socket_is_not_taken_for_one_of_the_new(private):
     assert only(private.say({"id": old["id"], "result": {}}), Malformed)
 
 
-def test_asking_before_the_session_is_ready_is_the_owners_error(private):
+def test_asking_before_the_session_is_ready_is_the_owners_error(private: Dialogue) -> None:
     private.open()
     with pytest.raises(RuntimeError, match=r"private/buy: expected a ready session.*heartbeat"):
         private.session.request(private.now, "private/buy", {})
 
 
-def test_a_test_request_is_answered_at_once_and_a_plain_heartbeat_is_not(public):
+def test_a_test_request_is_answered_at_once_and_a_plain_heartbeat_is_not(public: Dialogue) -> None:
     public.made_ready()
     public.methods.clear()
     public.say({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
@@ -136,7 +137,7 @@ def test_a_test_request_is_answered_at_once_and_a_plain_heartbeat_is_not(public)
     assert public.answer("public/test") == []
 
 
-def test_silence_beyond_one_and_a_half_heartbeats_is_distrusted(public):
+def test_silence_beyond_one_and_a_half_heartbeats_is_distrusted(public: Dialogue) -> None:
     public.made_ready()
     public.later(9 * SECOND)
     public.say({"method": "heartbeat", "params": {"type": "heartbeat"}})
@@ -146,7 +147,7 @@ def test_silence_beyond_one_and_a_half_heartbeats_is_distrusted(public):
     assert public.wait(60 * SECOND) == []
 
 
-def test_a_busy_socket_does_not_move_the_next_wake_with_every_frame(public):
+def test_a_busy_socket_does_not_move_the_next_wake_with_every_frame(public: Dialogue) -> None:
     public.made_ready()
     before = public.session.next_wake
     for _ in range(50):
@@ -155,7 +156,9 @@ def test_a_busy_socket_does_not_move_the_next_wake_with_every_frame(public):
     assert public.session.next_wake == before
 
 
-def test_a_token_is_renewed_at_the_share_of_its_life_and_again_after_that(private):
+def test_a_token_is_renewed_at_the_share_of_its_life_and_again_after_that(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     private.methods.clear()
 
@@ -173,7 +176,9 @@ def test_a_token_is_renewed_at_the_share_of_its_life_and_again_after_that(privat
         private.methods.clear()
 
 
-def test_a_refused_renewal_logs_in_anew_and_only_a_refused_login_is_distrusted(private):
+def test_a_refused_renewal_logs_in_anew_and_only_a_refused_login_is_distrusted(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     private.stay_alive(720)
     assert private.refuse("public/auth", 13009, "unauthorized") == []
@@ -182,7 +187,7 @@ def test_a_refused_renewal_logs_in_anew_and_only_a_refused_login_is_distrusted(p
 
 
 @pytest.mark.parametrize("life", [None, 0, -5])
-def test_a_grant_without_a_life_is_never_renewed(private, life):
+def test_a_grant_without_a_life_is_never_renewed(private: Dialogue, life: int | None) -> None:
     private.open()
     private.answer("public/set_heartbeat")
     private.answer("public/auth", {"expires_in": life, "scope": "trade:read_write"})
@@ -191,7 +196,7 @@ def test_a_grant_without_a_life_is_never_renewed(private, life):
     assert private.session.next_wake == private.now + 15 * SECOND
 
 
-def test_a_lost_login_is_distrusted_and_a_missing_right_is_not(private):
+def test_a_lost_login_is_distrusted_and_a_missing_right_is_not(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     (refused,) = private.refuse("private/buy", 13009, "unauthorized", {"reason": "scope"})
@@ -201,7 +206,7 @@ def test_a_lost_login_is_distrusted_and_a_missing_right_is_not(private):
     assert [type(output) for output in outputs] == [Refused, Distrust]
 
 
-def test_replies_and_fills_are_still_told_after_the_socket_is_distrusted(private):
+def test_replies_and_fills_are_still_told_after_the_socket_is_distrusted(private: Dialogue) -> None:
     private.made_ready()
     ask(private)
     ask(private, "private/cancel")
@@ -213,7 +218,7 @@ def test_replies_and_fills_are_still_told_after_the_socket_is_distrusted(private
     )
 
 
-def test_wanting_other_channels_leaves_the_old_and_asks_for_the_new(public):
+def test_wanting_other_channels_leaves_the_old_and_asks_for_the_new(public: Dialogue) -> None:
     public.made_ready()
     kept, added = "ticker.BTC-PERPETUAL.100ms", "book.BTC-27MAR26.100ms"
     public.heard(public.session.want(public.now, (kept, added)))
@@ -222,7 +227,9 @@ def test_wanting_other_channels_leaves_the_old_and_asks_for_the_new(public):
     assert public.asked == []
 
 
-def test_a_channel_dropped_while_it_was_being_asked_for_is_left_once_it_is_granted(public):
+def test_a_channel_dropped_while_it_was_being_asked_for_is_left_once_it_is_granted(
+    public: Dialogue,
+) -> None:
     public.made_ready()
     wanted = ("book.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms")
     public.heard(public.session.want(public.now, (*wanted, "trades.BTC-PERPETUAL.100ms")))
@@ -232,7 +239,9 @@ def test_a_channel_dropped_while_it_was_being_asked_for_is_left_once_it_is_grant
     assert gone["params"] == {"channels": ["trades.BTC-PERPETUAL.100ms"]}
 
 
-def test_a_refused_channel_is_asked_for_again_only_when_it_is_wanted_again(public):
+def test_a_refused_channel_is_asked_for_again_only_when_it_is_wanted_again(
+    public: Dialogue,
+) -> None:
     public.open()
     public.answer("public/set_heartbeat")
     public.answer("public/subscribe", [])
@@ -241,7 +250,7 @@ def test_a_refused_channel_is_asked_for_again_only_when_it_is_wanted_again(publi
     assert public.pop("public/subscribe")["params"] == {"channels": ["book.BTC-PERPETUAL.100ms"]}
 
 
-def test_renewing_unsubscribes_and_subscribes_only_after_the_venue_let_go(public):
+def test_renewing_unsubscribes_and_subscribes_only_after_the_venue_let_go(public: Dialogue) -> None:
     public.made_ready()
     book = "book.BTC-PERPETUAL.100ms"
     public.heard(public.session.renew(public.now, book))
@@ -252,13 +261,13 @@ def test_renewing_unsubscribes_and_subscribes_only_after_the_venue_let_go(public
     assert public.session.ready
 
 
-def test_renewing_a_channel_nobody_wants_is_the_owners_error(public):
+def test_renewing_a_channel_nobody_wants_is_the_owners_error(public: Dialogue) -> None:
     public.made_ready()
     with pytest.raises(ValueError, match="wanted channel"):
         public.session.renew(public.now, "book.ETH-PERPETUAL.100ms")
 
 
-def test_many_channels_are_asked_for_in_chunks_and_ready_waits_for_all_of_them():
+def test_many_channels_are_asked_for_in_chunks_and_ready_waits_for_all_of_them() -> None:
     channels = tuple(f"ticker.BTC-{n}.100ms" for n in range(450))
     dialogue = Dialogue(SessionConfig(link="p", private=False, channels=channels))
     dialogue.open()
@@ -273,7 +282,7 @@ def test_many_channels_are_asked_for_in_chunks_and_ready_waits_for_all_of_them()
     assert dialogue.session.ready
 
 
-def test_a_channel_echoed_in_lower_case_counts_as_granted():
+def test_a_channel_echoed_in_lower_case_counts_as_granted() -> None:
     config = SessionConfig(link="p", private=True, channels=("user.portfolio.BTC",))
     dialogue = Dialogue(config)
     dialogue.open()
@@ -284,11 +293,11 @@ def test_a_channel_echoed_in_lower_case_counts_as_granted():
     assert dialogue.session.ready
 
 
-def test_the_clock_offset_is_that_of_the_quickest_round_trip(public):
+def test_the_clock_offset_is_that_of_the_quickest_round_trip(public: Dialogue) -> None:
     public.made_ready()
     ahead_us = 25_000
 
-    def round_trip(out_ms, back_ms):
+    def round_trip(out_ms: int, back_ms: int) -> None:
         ask(public, "public/get_time")
         request = public.pop("public/get_time")
         public.later(out_ms * MILLISECOND)
@@ -304,7 +313,9 @@ def test_the_clock_offset_is_that_of_the_quickest_round_trip(public):
 
 
 @pytest.mark.parametrize("clock", [{}, {"usIn": "x", "usOut": 1}, {"usIn": 1e308, "usOut": 1e308}])
-def test_a_reply_without_a_usable_clock_is_a_reply_all_the_same(public, clock):
+def test_a_reply_without_a_usable_clock_is_a_reply_all_the_same(
+    public: Dialogue, clock: dict[str, Any]
+) -> None:
     public.made_ready()
     before = public.session.clock_offset
     ask(public, "public/get_time")
@@ -336,15 +347,17 @@ def test_a_reply_without_a_usable_clock_is_a_reply_all_the_same(public, clock):
         b'{"result":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_what_cannot_be_understood_is_malformed_and_changes_nothing(public, frame):
+def test_what_cannot_be_understood_is_malformed_and_changes_nothing(
+    public: Dialogue, frame: Any
+) -> None:
     public.made_ready()
-    outputs = public.say(frame)
-    assert [type(output) for output in outputs] == [Malformed]
-    assert len(outputs[0].detail) < 400
+    assert len(the(public.say(frame), Malformed).detail) < 400
     assert public.session.ready
 
 
-def test_a_reply_without_result_and_error_leaves_its_request_open_until_it_times_out(private):
+def test_a_reply_without_result_and_error_leaves_its_request_open_until_it_times_out(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     ask(private)
     request = private.pop("private/buy")
@@ -352,7 +365,9 @@ def test_a_reply_without_result_and_error_leaves_its_request_open_until_it_times
     assert only(private.wait(3 * SECOND), Unanswered)
 
 
-def test_unknown_members_nulls_and_ids_in_scientific_notation_are_tolerated(private):
+def test_unknown_members_nulls_and_ids_in_scientific_notation_are_tolerated(
+    private: Dialogue,
+) -> None:
     private.made_ready()
     ask(private)
     request = private.pop("private/buy")
@@ -385,7 +400,7 @@ MEMBERS = {
         max_size=12,
     )
 )
-def test_no_frame_ever_makes_a_session_raise(frames):
+def test_no_frame_ever_makes_a_session_raise(frames: list[bytes]) -> None:
     dialogue = Dialogue(
         SessionConfig(link="p", private=True, channels=("c",), cancel_on_disconnect=True)
     )
