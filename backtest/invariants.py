@@ -10,6 +10,7 @@ for "looked at".
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from shared.messages import (
     FeedState,
     FeedStatus,
     Filled,
+    Health,
     Lease,
     Liquidity,
     Mode,
@@ -81,6 +83,15 @@ class ExchangeLedger(msgspec.Struct, frozen=True):
     open_labels: tuple[str, ...]
 
 
+def ledger_of(account: Mapping[str, Any]) -> ExchangeLedger:
+    """An account of the mock exchange's `/mock/accounts`, as far as it is compared."""
+    return ExchangeLedger(
+        trade_ids=tuple(trade["trade_id"] for trade in account["trades"]),
+        positions={place["instrument"]: place["size"] for place in account["positions"]},
+        open_labels=tuple(order["label"] for order in account["open_orders"]),
+    )
+
+
 class Auditor:
     """Hears everything; `verdicts()` says what held. `grace_ms` is allowed beyond the lease's end."""
 
@@ -98,6 +109,11 @@ class Auditor:
         self.anomalies: dict[str, int] = {}
         self.refusals: dict[str, int] = {}
         self.books: dict[str, Book] = {}
+        self.quotes: dict[str, Quote | NoQuote] = {}
+        self.orders: dict[str, OrderChanged] = {}
+        self.health: dict[str, Health] = {}
+        self.lease: Lease | None = None
+        self.last_anomaly: Anomaly | None = None
         self.pnl: Pnl | None = None
         self.account: Account | None = None
         self.mode = Mode.PAUSED
@@ -105,8 +121,6 @@ class Auditor:
         self._broken: dict[str, list[str]] = {rule: [] for rule in RULES}
         self._feed: dict[str, FeedStatus] = {}
         self._marks: dict[str, float] = {}
-        self._orders: dict[str, OrderChanged] = {}
-        self._lease: Lease | None = None
         self._covered_until = Nanos(0)
         self._killed_at: Nanos | None = None
         self._deaf = False
@@ -142,8 +156,10 @@ class Auditor:
             case Trades():
                 self._count("trades", len(message.trades))
             case Quote():
+                self.quotes[message.instrument] = message
                 self._quote(message)
             case NoQuote():
+                self.quotes[message.instrument] = message
                 self.refusals[message.reason] = self.refusals.get(message.reason, 0) + 1
             case OrderChanged():
                 self._order(now, message)
@@ -155,7 +171,7 @@ class Auditor:
             case Account():
                 self.account = message
             case Lease():
-                self._lease = message
+                self.lease = message
                 self._covered_until = message.until if message.granted else message.ts
             case ModeChanged():
                 self._mode(now, message)
@@ -164,6 +180,9 @@ class Auditor:
             case Anomaly():
                 key = f"{message.source}:{message.kind}"
                 self.anomalies[key] = self.anomalies.get(key, 0) + 1
+                self.last_anomaly = message
+            case Health():
+                self.health[message.source] = message
             case _:
                 pass
 
@@ -201,10 +220,10 @@ class Auditor:
         )
 
     def _order(self, now: Nanos, order: OrderChanged) -> None:
-        known = self._orders.get(order.label)
-        self._orders[order.label] = order
+        known = self.orders.get(order.label)
+        self.orders[order.label] = order
         if order.state.is_final:
-            self._orders.pop(order.label)
+            self.orders.pop(order.label)
         if known is None and order.state is OrderState.PENDING:
             self._count("orders_placed")
             if order.tick_to_order_us is not None:
@@ -248,18 +267,18 @@ class Auditor:
         return max(abs(longest), abs(shortest))
 
     def _exposure(self) -> None:
-        if self._lease is None or not self._marks:
+        if self.lease is None or not self._marks:
             return
-        worst, limit = self.worst_delta(), self._lease.hard_limit
+        worst, limit = self.worst_delta(), self.lease.hard_limit
         # An amount fixed in USD drifts in BTC with the mark between two evaluations.
         self._check(
             "within_hard_limit", worst <= limit * 1.01, lambda: f"{worst:.4f} beyond {limit} BTC"
         )
 
     def _look(self, now: Nanos) -> None:
-        if self._deaf or self._lease is None:
+        if self._deaf or self.lease is None:
             return
-        resting = [o for o in self._orders.values() if o.purpose is Purpose.QUOTE]
+        resting = [o for o in self.orders.values() if o.purpose is Purpose.QUOTE]
         late = now > self._covered_until + self.grace
         self._check(
             "lease_covers_orders",

@@ -22,7 +22,7 @@ from backtest.latency import Latencies, Latency, Path
 from backtest.process import Credentials, Process, Socket
 from shared.dispatch import Dispatcher, Journal
 from shared.journal import Header, Record, encode_effects
-from shared.kernel import Core, Message, Nanos
+from shared.kernel import Core, Event, Message, Nanos
 
 
 class Exchange(Protocol):
@@ -179,6 +179,10 @@ class World:
         if process is None:
             raise KeyError(f"no core {name!r} is running")
         return next(core for core in process.dispatcher.cores if core.name == name)
+
+    def deliver(self, core: str, event: Event) -> None:
+        """Tell one running core something now, as its host would; raises KeyError for no such core."""
+        self._process(core).dispatcher.deliver(core, event)
 
     def kill(self, core: str) -> None:
         """End the process of a core at once, with everything it did not say."""

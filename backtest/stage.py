@@ -1,0 +1,95 @@
+"""The whole system on a stage: one World with the mock Deribit, every trading service and the auditor.
+
+Each service is a process of its own, as in production; the mock stands behind simulated sockets. `audit`
+ends a run as an operator would: the OMS is told to stop, and what was heard is held against the
+exchange's own ledger.
+"""
+
+import msgspec
+
+from backtest.invariants import Auditor, ExchangeLedger, Verdict, ledger_of
+from backtest.latency import Latencies
+from backtest.world import World
+from mock_deribit.core import MockDeribit
+from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.market.market import Market
+from mock_deribit.settings import MockSettings
+from services.system import CORES, build
+from shared.dispatch import Journal
+from shared.kernel import Effects, Event, Nanos, Publish, Wake
+from shared.messages import Kill, Pause, Resume
+from shared.params import Params
+from shared.units import SECOND
+
+VENUE = "deribit"
+_SECRET = "stage-secret"
+_LAST_WORDS_S = 2
+
+
+class Operator:
+    """A gateway of one line: what it is told, it says."""
+
+    name = "gateway"
+    links: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
+
+    def handle(self, now: Nanos, event: Event) -> Effects:
+        """Pass an operator's command on."""
+        return [Publish(event)] if isinstance(event, Pause | Resume | Kill) else []
+
+
+class Stage:
+    """A World with everybody in it. `operator` speaks as the gateway would."""
+
+    def __init__(
+        self,
+        *,
+        start: Nanos,
+        seed: str,
+        params: Params,
+        market: Market,
+        settings: MockSettings,
+        latencies: Latencies | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.params = params
+        settings = settings.with_secrets(_SECRET)
+        self._key = (settings.accounts[0].client_id, settings.accounts[0].client_secret)
+        self._account = settings.accounts[0].name
+        listings = btc_listings(start, settings.maker_fee, settings.taker_fee)
+        self.exchange = MockDeribit(start, settings, listings, market)
+        self.world = World(start=start, seed=seed, latencies=latencies, journal=journal)
+        self.world.add_exchange(VENUE, self.exchange)
+        self.auditor = Auditor(unexplained_max_btc=params.risk.unexplained_max_btc)
+        self.world.host(self.auditor)
+        self.world.host(Operator())
+        for name in CORES:
+            self.raise_service(name)
+
+    def raise_service(self, name: str) -> None:
+        """Start a service, for the first time or after it was killed."""
+        private = name == "oms"
+        core = build(name, self.params)
+        self.world.host(
+            core, venue=VENUE if core.links else None, credentials=self._key if private else None
+        )
+
+    def run(self, seconds: float) -> None:
+        """Let the World's time pass."""
+        self.world.run_until(Nanos(self.world.now + round(seconds * SECOND)))
+
+    def operator(self, command: Pause | Resume | Kill) -> None:
+        """An operator's word reaches every service that hears it."""
+        self.world.deliver(Operator.name, command)
+
+    def ledger(self) -> ExchangeLedger:
+        """The exchange's record of our account."""
+        books = msgspec.to_builtins(self.exchange.ledger(self.world.now))
+        return ledger_of(books["accounts"][self._account])
+
+    def audit(self) -> list[Verdict]:
+        """Take the orders out of the market, compare with the exchange, give the verdicts."""
+        self.world.deliver("oms", Wake(timer="stop"))
+        self.run(_LAST_WORDS_S)
+        self.auditor.compare_with_exchange(self.ledger())
+        return self.auditor.verdicts()
