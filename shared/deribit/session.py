@@ -220,11 +220,9 @@ class Session:
         if pending is None:
             return [Malformed(f"a reply to no open request: id {request_id}")]
         reply = pending.reply(frame, late=late)
-        step = pending.step
-        if step is None:
+        if pending.step is None:
             return [reply, *self._login_kept(reply)]
-        # A late reply to a step changes nothing: its time-out has been acted upon.
-        return [] if late or self._stage is _Stage.DISTRUSTED else step(now, reply)
+        return [] if self._stage is _Stage.DISTRUSTED else pending.step(now, reply)
 
     def _given_up(self, pending: Pending) -> list[Output]:
         why = f"no answer within {to_seconds(self.config.request_timeout):g} s"

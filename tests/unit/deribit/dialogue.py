@@ -77,6 +77,12 @@ class Dialogue:
         data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
         return self.heard(self.session.received(self.now, data))
 
+    def ask(self, method: str = "private/buy", context: object = "quote 7") -> int:
+        """The owner asks for something; the id of its request."""
+        request_id, outputs = self.session.request(self.now, method, {"amount": 10.0}, context)
+        self.heard(outputs)
+        return request_id
+
     def pop(self, method: str) -> dict[str, Any]:
         """The oldest unanswered request of this method."""
         for position, request in enumerate(self.asked):
