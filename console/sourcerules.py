@@ -26,7 +26,7 @@ IMPURE_CALLS = frozenset({"breakpoint", "hash", "id", "input", "open", "print"})
 ORDERED_CALLS = frozenset({"enumerate", "iter", "list", "map", "next", "tuple", "zip"})
 SET_METHODS = frozenset({"difference", "intersection", "symmetric_difference", "union"})
 SLEEPS = frozenset({"asyncio.sleep", "time.sleep", "sleep"})
-CLAIMS = frozenset({"fail", "raises", "warns"})
+CLAIMS = frozenset({"fail", "raises", "until", "warns"})
 
 TEXT_RULES = (
     (

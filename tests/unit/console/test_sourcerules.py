@@ -131,10 +131,11 @@ def test_a_test_that_claims_nothing_is_flagged() -> None:
         "pytest.fail('x')",
         "world.check_invariants()",
         "assert_same(1, 2)",
+        "await until(lambda: done(), 'it is done')",
     ],
 )
 def test_a_test_with_a_claim_is_fine(claim: str) -> None:
-    assert messages(TEST, f"def test_it():\n    {claim}\n") == ""
+    assert messages(TEST, f"async def test_it():\n    {claim}\n") == ""
 
 
 @pytest.mark.parametrize(
