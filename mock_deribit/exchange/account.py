@@ -122,23 +122,23 @@ class Position:
         return PositionView(
             instrument=contract.name,
             size=contract.amount(self.lots),
-            size_currency=round(delta, 9),
-            average_price=round(self.average_price, 4),
+            size_currency=_shown(delta, 9),
+            average_price=_shown(self.average_price, 4),
             mark_price=valuation.mark,
             index_price=valuation.index,
             settlement_price=contract.settlement_price,
-            delta=round(delta, 9),
-            initial_margin=round(margin, 9),
-            maintenance_margin=round(contract.maintenance_margin(self.lots), 9),
-            open_orders_margin=round(contract.initial_margin(self.exposure()) - margin, 9),
-            floating_profit_loss=round(self.unrealized(), 9),
-            realized_profit_loss=round(self.realized + self.funding, 9),
-            total_profit_loss=round(self._pnl(self.average_price), 9),
+            delta=_shown(delta, 9),
+            initial_margin=_shown(margin, 9),
+            maintenance_margin=_shown(contract.maintenance_margin(self.lots), 9),
+            open_orders_margin=_shown(contract.initial_margin(self.exposure()) - margin, 9),
+            floating_profit_loss=_shown(self.unrealized(), 9),
+            realized_profit_loss=_shown(self.realized + self.funding, 9),
+            total_profit_loss=_shown(self._pnl(self.average_price), 9),
             leverage=min(round(1.0 / rate), listing.max_leverage),
-            realized_funding=round(self.funding, 9) if perpetual else 0.0,
+            realized_funding=_shown(self.funding, 9) if perpetual else 0.0,
             interest_value=valuation.interest if perpetual else 0.0,
             estimated_liquidation_price=(
-                round(liquidation_ratio * valuation.mark, 2)
+                _shown(liquidation_ratio * valuation.mark, 2)
                 if self.lots and liquidation_ratio is not None
                 else None
             ),
@@ -234,27 +234,27 @@ class Account:
             index = contract.instrument.index
             amount = contract.amount(position.lots)
             delta = contract.instrument.delta(amount, contract.valuation.mark)
-            deltas[index] = round(deltas.get(index, 0.0) + delta, 9)
+            deltas[index] = _shown(deltas.get(index, 0.0) + delta, 9)
             entry = position.average_price or contract.valuation.mark
             total += contract.instrument.pnl(amount, entry, contract.valuation.mark)
         return PortfolioView(
             currency=currency,
-            balance=round(balance, 8),
-            equity=round(equity, 8),
-            margin_balance=round(equity, 8),
-            available_funds=round(equity - initial, 8),
-            available_withdrawal_funds=round(max(0.0, min(balance, equity) - initial), 8),
-            initial_margin=round(initial, 8),
-            maintenance_margin=round(maintenance, 8),
-            projected_initial_margin=round(initial, 8),
-            projected_maintenance_margin=round(maintenance, 8),
-            session_rpl=round(equity - balance - upl, 8),
-            session_upl=round(upl, 8),
-            total_pl=round(total, 8),
-            futures_pl=round(total, 8),
-            delta_total=round(sum(deltas.values()), 9),
+            balance=_shown(balance, 8),
+            equity=_shown(equity, 8),
+            margin_balance=_shown(equity, 8),
+            available_funds=_shown(equity - initial, 8),
+            available_withdrawal_funds=_shown(max(0.0, min(balance, equity) - initial), 8),
+            initial_margin=_shown(initial, 8),
+            maintenance_margin=_shown(maintenance, 8),
+            projected_initial_margin=_shown(initial, 8),
+            projected_maintenance_margin=_shown(maintenance, 8),
+            session_rpl=_shown(equity - balance - upl, 8),
+            session_upl=_shown(upl, 8),
+            total_pl=_shown(total, 8),
+            futures_pl=_shown(total, 8),
+            delta_total=_shown(sum(deltas.values()), 9),
             delta_total_map=deltas,
-            projected_delta_total=round(sum(deltas.values()), 9),
+            projected_delta_total=_shown(sum(deltas.values()), 9),
         )
 
 
@@ -271,3 +271,8 @@ def _in_settlement(position: Position, margin: float) -> float:
     instrument = position.contract.instrument
     inverse = instrument.settlement == instrument.base
     return margin if inverse else margin * position.contract.valuation.index
+
+
+def _shown(value: float, digits: int) -> float:
+    """Rounded as the venue prints it, and never a negative zero."""
+    return round(value, digits) + 0.0

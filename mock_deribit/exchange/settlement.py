@@ -1,6 +1,6 @@
 """Time at the exchange: marks, the settlement at 08:00 UTC, delivery of expired futures.
 
-    07:30-08:00   the estimated delivery price of an expiring future is the running average of its index
+    07:30-08:00   the estimated delivery price of an expiring future is the time-weighted average of its index so far
     08:00         every trading book goes to `settlement` (requests answered 10041), good-til-day orders are
                   cancelled, each position's session profit and funding move to the balance, the mark
                   becomes the settlement price, interest restarts at 0; expired futures are delivered:
@@ -48,7 +48,7 @@ class Timetable:
         self._next_settlement = Nanos(((now - 8 * HOUR) // DAY + 1) * DAY + 8 * HOUR)
         self._reopening: Nanos | None = None
         self._states: dict[str, BookState] = {}
-        self._averages: dict[str, tuple[float, int]] = {}
+        self._averages: dict[str, tuple[float, Nanos]] = {}
 
     def next_wake(self) -> Nanos:
         """When something is due next."""
@@ -84,25 +84,33 @@ class Timetable:
                 self._outbox.tell(TickerChanged(ts=now, instrument=contract.name))
 
     def _average(self, now: Nanos, contract: Contract) -> None:
+        """Weigh the index by time over the last half hour before expiry."""
         expiry = contract.instrument.expiry
-        if expiry - AVERAGING <= now <= expiry:
-            total, count = self._averages.get(contract.name, (0.0, 0))
-            total, count = total + contract.valuation.index, count + 1
-            self._averages[contract.name] = (total, count)
-            contract.estimated_delivery_price = round(total / count, 2)
+        start = Nanos(expiry - AVERAGING)
+        if not start <= now <= expiry:
+            return
+        index = contract.valuation.index
+        integral, since = self._averages.get(contract.name, (0.0, start))
+        integral += index * (now - since)
+        self._averages[contract.name] = (integral, now)
+        average = integral / (now - start) if now > start else index
+        contract.estimated_delivery_price = round(average, 2)
 
     def _forget(self, now: Nanos) -> None:
         for account in self._accounts.values():
-            for order_id, view in list(account.closed.items()):
-                if view.updated > now - ORDER_MEMORY:
+            closed = account.closed
+            while closed:
+                oldest = next(iter(closed))
+                if closed[oldest].updated > now - ORDER_MEMORY:
                     break
-                del account.closed[order_id]
+                del closed[oldest]
 
     def _settle(self, now: Nanos) -> None:
         trading = (BookState.OPEN, BookState.LOCKED)
         settling = [c for c in self._contracts.values() if c.state in trading]
         for contract in settling:
             self._states[contract.name] = contract.state
+            self._average(now, contract)
             contract.valuation.sample(now, *contract.best())
             self.change_state(now, contract, BookState.SETTLEMENT)
             day_orders = [
