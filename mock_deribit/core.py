@@ -239,8 +239,10 @@ class MockDeribit:
             case Delay(milliseconds=delay):
                 self._faults.delay_ms = delay
             case CrossedBook(instrument=name):
+                self._require(name, [listing.name for listing in self._exchange.listings])
                 self._notify(now, self._venue.hub.cross(name))
             case Lock(index=index, locked=locked):
+                self._require(index, list(self._market.index_prices))
                 self._exchange.set_locked(now, index, locked)
                 self._notify(now, self._events(now))
             case Maintenance(on=on):
@@ -249,6 +251,11 @@ class MockDeribit:
                 if on:
                     self._close_all(now, GOING_AWAY, "maintenance")
         return self._outbox.take(now)
+
+    @staticmethod
+    def _require(name: str, known: list[str]) -> None:
+        if name not in known:
+            raise ValueError(f"there is no {name} here; expected one of {', '.join(known)}")
 
     def _close_all(self, now: Nanos, code: int, reason: str) -> None:
         for conn in list(self._venue.sessions):

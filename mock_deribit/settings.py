@@ -7,7 +7,7 @@ highest tier, that of a market maker; a client is expected to read them from the
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mock_deribit.rpc.auth import Key
 from mock_deribit.rpc.credits import Limit, Limits
@@ -47,9 +47,9 @@ class MockSettings(BaseModel):
     seed: int = 1
     accounts: tuple[AccountSettings, ...] = (AccountSettings(),)
     client_secret: str = Field(default="", description="secret of the first account's key")
-    market: Literal["simulated", "tape"] = "simulated"
-    tape: str = Field(default="", description="CSV of recorded trades, for market=tape")
-    speed: float = Field(default=1.0, gt=0, description="market seconds per real second")
+    market: Literal["simulated", "tape"] = Field(default="simulated", description="or tape")
+    tape: str = Field(default="", description="CSV of recorded trades, for market tape")
+    speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
     activity: float = Field(default=1.0, ge=0, description="1: 10-40 book changes a second")
     volatility: float = Field(default=0.35, ge=0, le=5, description="a year, as a fraction")
     price: float = Field(default=86_000.0, ge=1_000, description="where the simulated coin opens")
@@ -63,6 +63,12 @@ class MockSettings(BaseModel):
     non_matching_burst: float = Field(default=100, gt=0)
     close_on_rate_limit: bool = False
     connections_max: int = Field(default=32, ge=1, description="sockets of one address")
+
+    @model_validator(mode="after")
+    def _tape_and_market_agree(self) -> "MockSettings":
+        if (self.market == "tape") != bool(self.tape):
+            raise ValueError("market tape needs a tape, and a tape needs market tape")
+        return self
 
     def with_secrets(self, secret: str) -> "MockSettings":
         """Every key without a secret gets this one."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import uvloop
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from mock_deribit.settings import PREFIX, MockSettings, from_environment
 from mock_deribit.shell.server import Address, MockServer
@@ -38,12 +39,7 @@ def run(args: argparse.Namespace) -> int:
         settings = from_environment(os.environ, given)
     except ValidationError as error:
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
-            print(
-                f"exchange: setting {name} ({PREFIX}{name.upper()}): {problem['msg']}, "
-                f"got {problem['input']!r}",
-                file=sys.stderr,
-            )
+            print(f"exchange: {_explained(problem)}", file=sys.stderr)
         return 2
     try:
         uvloop.run(_serve(settings.with_secrets(secrets.token_urlsafe(18)), as_json=args.json))
@@ -53,14 +49,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _explained(problem: ErrorDetails) -> str:
+    """One line for one bad setting: which, what was expected, what came."""
+    name = ".".join(str(part) for part in problem["loc"])
+    if not name:
+        return problem["msg"]
+    return f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}, got {problem['input']!r}"
+
+
 async def _serve(settings: MockSettings, *, as_json: bool) -> None:
-    server = MockServer(settings)
-    address = await server.start()
-    print(_ready(address, as_json=as_json), flush=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
+    server = MockServer(settings)
+    address = await server.start()
+    print(_ready(address, as_json=as_json), flush=True)
     await ended.wait()
     await server.stop()
 

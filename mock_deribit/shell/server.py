@@ -61,9 +61,9 @@ class MockServer:
         """Bind both ports and open the market. Raises OSError when a port cannot be had."""
         loop, host = asyncio.get_running_loop(), self._settings.host
         self._loop = loop
+        market = self._market or market_of(self._settings)
         now = self._clock()
         listings = btc_listings(now, self._settings.maker_fee, self._settings.taker_fee)
-        market = self._market or market_of(self._settings)
         self.core = MockDeribit(now, self._settings, listings, market)
         face = await loop.create_server(
             lambda: Port(self._face, self), host, self._settings.port, backlog=128

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.exchange.messages import OrderRequest
+from mock_deribit.exchange.messages import OrderRequest, Placed, SelfMatch
 from mock_deribit.faults import Fault
 from mock_deribit.rpc.outbox import Close, Effect, Reply
 from mock_deribit.settings import MockSettings
@@ -55,22 +55,29 @@ class StillMarket:
 
     def start(self, now: Nanos, exchange: Exchange) -> Nanos:
         self._exchange = exchange
-        exchange.open_account("house", {"BTC": 1e6}, house=True)
+        for account in ("house", "crowd"):
+            exchange.open_account(
+                account, {"BTC": 1e6}, house=True, self_match=SelfMatch.CANCEL_MAKER
+            )
         for listing in exchange.listings:
             for side in Side:
                 for level in range(1, self.LEVELS + 1):
                     away = side.sign * listing.instrument.tick * level
-                    self.trade(now, listing.name, side, self.PRICE - away, self.AMOUNT)
+                    price = self.PRICE - away
+                    self.trade(now, "house", listing.name, side, price, self.AMOUNT)
         return Nanos(now + SECOND)
 
     def wake(self, now: Nanos) -> Nanos:
         self._exchange.set_index(now, "btc_usd", self.PRICE)
         return Nanos(now + SECOND)
 
-    def trade(self, now: Nanos, name: str, side: Side, price: float, amount: float) -> None:
-        """Somebody else's limit order."""
+    def trade(
+        self, now: Nanos, who: str, name: str, side: Side, price: float, amount: float
+    ) -> None:
+        """A limit order of the rest of the world."""
         request = OrderRequest(instrument=name, side=side, amount=amount, price=price)
-        self._exchange.place(now, "house", request)
+        placed = self._exchange.place(now, who, request)
+        assert isinstance(placed, Placed), placed
 
 
 def settings_for_tests(**changes: object) -> MockSettings:
@@ -90,7 +97,7 @@ class Bench:
         self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market)
         self.inbox: dict[int, list[Json]] = {}
         self.closes: dict[int, tuple[int, str]] = {}
-        self._ids = 0
+        self._ids = 1_000_000
 
     def open(self, peer: str = "10.0.0.1") -> int:
         """A new socket; its number."""
@@ -152,7 +159,7 @@ class Bench:
 
     def others(self, name: str, side: Side, price: float, amount: float) -> None:
         """Somebody else's limit order."""
-        self.market.trade(self.now, name, side, price, amount)
+        self.market.trade(self.now, "crowd", name, side, price, amount)
         self._note(self.core.wake(self.now))
 
     def frames(self, conn: int, channel: str) -> list[Any]:
