@@ -47,7 +47,7 @@ RULES: dict[str, str] = {
     "post_only": "no quote of ours ever took liquidity",
     "within_hard_limit": "net delta with every working order on one side stays within the limit",
     "lease_covers_orders": "no order rests longer than the lease and its grace allow",
-    "kill_is_final": "after a kill no order is sent that is not a reduction",
+    "kill_is_final": "after a kill no quote rests and no order is sent but reductions",
     "fills_once": "no trade is reported twice",
     "pnl_adds_up": "the parts of profit and loss add up to the total",
     "equity_explained": "profit and loss explains the exchange's equity",
@@ -86,7 +86,7 @@ class ExchangeLedger(msgspec.Struct, frozen=True):
 def ledger_of(account: Mapping[str, Any]) -> ExchangeLedger:
     """An account of the mock exchange's `/mock/accounts`, as far as it is compared."""
     return ExchangeLedger(
-        trade_ids=tuple(trade["trade_id"] for trade in account["trades"]),
+        trade_ids=tuple(fill["trade"]["trade_id"] for fill in account["trades"]),
         positions={place["instrument"]: place["size"] for place in account["positions"]},
         open_labels=tuple(order["label"] for order in account["open_orders"]),
     )
@@ -285,6 +285,9 @@ class Auditor:
             not (late and resting),
             lambda: f"{[o.label for o in resting]} {(now - self._covered_until) / SECOND:.2f} s on",
         )
+
+        if self._killed_at is not None and now > self._killed_at + self.grace:
+            self._check("kill_is_final", not resting, lambda: f"{[o.label for o in resting]}")
 
     def compare_with_exchange(self, ledger: ExchangeLedger) -> None:
         """Hold everything heard against the exchange's own record, after the last order is gone."""

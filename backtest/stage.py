@@ -12,6 +12,7 @@ from backtest.latency import Latencies
 from backtest.world import World
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
 from mock_deribit.settings import MockSettings
 from services.system import CORES, build
@@ -82,10 +83,26 @@ class Stage:
         """An operator's word reaches every service that hears it."""
         self.world.deliver(Operator.name, command)
 
+    def fault(self, fault: Fault) -> None:
+        """The exchange misbehaves from now on."""
+        self.world.port(VENUE).take(self.exchange.fault(self.world.now, fault))
+
+    def restart(self, name: str, down_s: float = 0.0) -> None:
+        """A service dies at once, and is started again after a while."""
+        self.world.kill(name)
+        self.run(down_s)
+        self.raise_service(name)
+
     def ledger(self) -> ExchangeLedger:
         """The exchange's record of our account."""
         books = msgspec.to_builtins(self.exchange.ledger(self.world.now))
         return ledger_of(books["accounts"][self._account])
+
+    def open_labels(self, instrument: str | None = None) -> list[str]:
+        """Labels of our orders that rest on the exchange now, of one instrument or of all."""
+        books = msgspec.to_builtins(self.exchange.ledger(self.world.now))
+        orders = books["accounts"][self._account]["open_orders"]
+        return [o["label"] for o in orders if instrument in (None, o["instrument"])]
 
     def audit(self) -> list[Verdict]:
         """Take the orders out of the market, compare with the exchange, give the verdicts."""

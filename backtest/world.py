@@ -79,18 +79,18 @@ class Port:
         """Accept a connection; numbers are unique in the World."""
         conn = self._world.next_conn()
         self._sockets[conn] = socket
-        self._take(self.exchange.opened(self._world.now, conn, socket.peer))
+        self.take(self.exchange.opened(self._world.now, conn, socket.peer))
         return conn
 
     def receive(self, conn: int, frame: bytes) -> None:
         """A frame arrives, unless the connection ended meanwhile."""
         if conn in self._sockets:
-            self._take(self.exchange.received(self._world.now, conn, frame))
+            self.take(self.exchange.received(self._world.now, conn, frame))
 
     def close(self, conn: int) -> None:
         """The other side's end arrives."""
         if self._sockets.pop(conn, None) is not None:
-            self._take(self.exchange.closed(self._world.now, conn))
+            self.take(self.exchange.closed(self._world.now, conn))
 
     def rearm(self) -> None:
         """Schedule the wake the exchange asks for."""
@@ -102,9 +102,10 @@ class Port:
     def _ring(self, at: Nanos) -> None:
         if at == self._armed:
             self._armed = None
-            self._take(self.exchange.wake(self._world.now))
+            self.take(self.exchange.wake(self._world.now))
 
-    def _take(self, answers: "Sequence[Answer]") -> None:
+    def take(self, answers: "Sequence[Answer]") -> None:
+        """Carry what the exchange says to its connections."""
         now = self._world.now
         for answer in answers:
             socket = self._sockets.get(answer.conn)
@@ -179,6 +180,10 @@ class World:
         if process is None:
             raise KeyError(f"no core {name!r} is running")
         return next(core for core in process.dispatcher.cores if core.name == name)
+
+    def port(self, name: str) -> Port:
+        """An exchange as the World reaches it; raises KeyError for a name that is none."""
+        return self._ports[name]
 
     def deliver(self, core: str, event: Event) -> None:
         """Tell one running core something now, as its host would; raises KeyError for no such core."""

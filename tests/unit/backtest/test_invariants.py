@@ -268,6 +268,15 @@ def test_a_good_day_breaks_no_rule_and_tests_every_one() -> None:
             "kill_is_final",
             lambda: audited((5, killed()), (6, order(OrderState.PENDING, when=6))),
         ),
+        (
+            "kill_is_final",
+            lambda: audited(
+                (2, lease(until=9)),
+                (2, order(OrderState.OPEN)),
+                (5, killed()),
+                (6.6, Wake(timer="audit")),
+            ),
+        ),
         ("fills_once", lambda: audited((3, fill()), (3, fill()))),
         ("pnl_adds_up", lambda: audited((4, pnl(total=1e-4)))),
     ],
