@@ -187,10 +187,15 @@ def position(view: PositionView, perpetual: bool) -> Json:
 
 
 def asked_position(view: PositionView, perpetual: bool) -> Json:
-    """A position as `get_position(s)` answers it: two members more."""
+    """A position as `get_position(s)` answers it: two members more.
+
+    Where nothing would liquidate it, recordings show -1 for a position and 0 for none.
+    """
     body = position(view, perpetual)
     body["open_orders_margin"] = _position(view.open_orders_margin)
-    body["estimated_liquidation_price"] = view.estimated_liquidation_price
+    nowhere = -1.0 if view.size else 0.0
+    liquidation = view.estimated_liquidation_price
+    body["estimated_liquidation_price"] = nowhere if liquidation is None else liquidation
     return body
 
 

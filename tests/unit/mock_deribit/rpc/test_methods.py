@@ -215,6 +215,8 @@ def test_public_market_data_agrees_with_itself() -> None:
     index = bench.call(conn, "public/get_index_price", index_name="btc_usd")
     assert index["index_price"] == 60_000.0
     assert bench.call(conn, "public/status") == {"locked": "false", "locked_indices": []}
+    bench.call(conn, "public/subscribe", channels=["platform_state"])
+    bench.pass_time(61)
     window = {"start_timestamp": START // 1_000_000 - 1, "end_timestamp": START // 1_000_000}
     assert bench.call(conn, "public/get_funding_rate_value", instrument_name=PERP, **window) == 0.0
     rows = bench.call(conn, "public/get_funding_rate_history", instrument_name=PERP, **window)
