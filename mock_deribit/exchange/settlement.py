@@ -1,6 +1,7 @@
 """Time at the exchange: marks, the settlement at 08:00 UTC, delivery of expired futures.
 
-    07:30-08:00   the estimated delivery price of an expiring future is the time-weighted average of its index so far
+    07:30-08:00   the estimated delivery price of an expiring future is the average of its index so far,
+                  weighted by time
     08:00         every trading book goes to `settlement` (requests answered 10041), good-til-day orders are
                   cancelled, each position's session profit and funding move to the balance, the mark
                   becomes the settlement price, interest restarts at 0; expired futures are delivered:

@@ -120,17 +120,21 @@ class _Row:
         self._line = line
 
     def read(self, lot_usd: float) -> Print:
-        amount = self._number("amount_usd", f"a positive multiple of {lot_usd:g}")
+        trade_id = self._integer("trade_id", "an integer")
+        milliseconds = self._integer("timestamp_ms", "milliseconds since 1970")
+        price = self._number("price", "a positive price")
+        grid = f"a positive multiple of {lot_usd:g}"
+        amount = self._number("amount_usd", grid)
         if not is_multiple(amount, lot_usd):
-            raise self._bad("amount_usd", f"a positive multiple of {lot_usd:g}")
+            raise self._bad("amount_usd", grid)
         direction = self._cell("direction", "buy or sell")
         if direction not in ("buy", "sell"):
             raise self._bad("direction", "buy or sell")
         return Print(
-            ts=Nanos(self._integer("timestamp_ms", "milliseconds since 1970") * MILLISECOND),
-            trade_id=self._integer("trade_id", "an integer"),
+            ts=Nanos(milliseconds * MILLISECOND),
+            trade_id=trade_id,
             side=Side(direction),
-            price=self._number("price", "a positive price"),
+            price=price,
             amount=amount,
             index=self._number("index_price", "a positive price"),
             mark=self._number("mark_price", "a positive price"),
