@@ -22,6 +22,17 @@ class Verb(NamedTuple):
 
 VERBS = (
     Verb(
+        "demo",
+        "run the whole system here: real bus and state servers, mock exchange, five services",
+        examples=("./mm demo", "./mm demo --for 60 --headless --report r.json"),
+    ),
+    Verb("exchange", "run only the mock Deribit, to point any client at"),
+    Verb(
+        "replay",
+        "put a recorded book stream through the market-data service",
+        examples=("./mm replay recording.jsonl.gz",),
+    ),
+    Verb(
         "test",
         "run the whole test suite; further arguments go to pytest",
         needs="dev",
