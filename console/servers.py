@@ -5,6 +5,7 @@ data in a folder, waiting until they answer, and ending them by process id.
 """
 
 import json
+import signal
 import socket
 import subprocess
 import time
@@ -89,6 +90,19 @@ class Server:
         if process is not None:
             process.kill()
             process.wait()
+
+    def freeze(self) -> None:
+        """Let it hang: alive, connected and silent."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        self._process.send_signal(number)
 
     def __enter__(self) -> Self:
         self.start()

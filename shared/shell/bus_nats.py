@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from nats.aio.client import Client
-from nats.errors import Error
+from nats.errors import Error, NoServersError
 
 from shared.dispatch import outlives_outage
 from shared.kernel import LinkDown, LinkUp, Message
@@ -103,8 +103,10 @@ class NatsBus:
                 backoff.succeeded()
                 ears.link(LinkUp(link=LINK))
                 await self._watch()
+            except NoServersError:
+                pass  # what was wrong has been noted
             except (Error, OSError, TimeoutError) as error:
-                self._reason = str(error) or type(error).__name__
+                await self._note_error(error)
             was_up = self._publisher is not None
             await self._disconnect()
             if was_up:
@@ -131,6 +133,8 @@ class NatsBus:
             servers=[self._url],
             name=self._name,
             allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
             connect_timeout=CONNECT_TIMEOUT_S,
             no_echo=True,
             error_cb=self._note_error,

@@ -36,6 +36,7 @@ STOP = "stop"
 STOP_S = 3.0
 QUIET_S = 0.5
 POLL_S = 0.01
+CANCELS_MAX = 10
 FREEZE_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -244,9 +245,7 @@ class Host:
         await asyncio.sleep(0)
         if self._alarm is not None:
             self._alarm.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         await self._bus.close()
         await self._state.close()
         if self._journals is not None:
@@ -264,6 +263,16 @@ class Host:
             ):
                 return
             await asyncio.sleep(POLL_S)
+
+    async def _end_tasks(self) -> None:
+        pending = {task for task in self._tasks if not task.done()}
+        for _ in range(CANCELS_MAX):
+            if not pending:
+                return
+            for task in pending:
+                task.cancel()
+            # Python 3.11's wait_for swallows a cancellation that meets the end of what it waits for.
+            _, pending = await asyncio.wait(pending, timeout=0.2)
 
     def _drive(self, step: Callable[..., None], *told: Any) -> None:
         try:
