@@ -26,6 +26,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     instrument: str
     side: Side
+    layer: int
     price: float
     amount: float
     quote_id: int

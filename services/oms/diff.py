@@ -1,7 +1,7 @@
 """Wanted minus working: the fewest changes that bring the resting orders to the wanted ladder.
 
-Every wanted level is paired with the nearest working order of its side, so that a ladder slides instead
-of being torn down. A pair is left alone inside a band around the wanted price: narrow towards the market,
+Wanted levels and working orders of a side are paired nearest first, so that a ladder slides instead of
+being torn down. A pair is left alone inside a band around the wanted price: narrow towards the market,
 where standing too near is a free option for others (`urgent`), wide away from it, where being late costs
 only a chance (comfort). Editing costs one request against two, and a smaller amount at the same price
 keeps its place in the queue. An order with a request in flight, or of unknown outcome, holds its level:
@@ -46,15 +46,19 @@ def diff(
 def _pair(
     levels: Sequence[QuoteLevel], orders: Sequence[Order]
 ) -> tuple[list[tuple[QuoteLevel, Order | None]], list[Order]]:
-    """Each level, from the market outwards, with its nearest order; and the orders left over."""
-    spare = list(orders)
+    """Each level with an order, the nearest pairs first; and the orders left over."""
+    free_levels, spare = dict(enumerate(levels)), dict(enumerate(orders))
+    distances = sorted(
+        (abs(_aim(order) - level.price), at, number)
+        for at, level in free_levels.items()
+        for number, order in spare.items()
+    )
     pairs: list[tuple[QuoteLevel, Order | None]] = []
-    for level in sorted(levels, key=lambda level: -level.side.sign * level.price):
-        nearest = min(spare, key=lambda order: abs(_aim(order) - level.price), default=None)
-        if nearest is not None:
-            spare.remove(nearest)
-        pairs.append((level, nearest))
-    return pairs, spare
+    for _, at, number in distances:
+        if at in free_levels and number in spare:
+            pairs.append((free_levels.pop(at), spare.pop(number)))
+    pairs.extend((level, None) for level in free_levels.values())
+    return pairs, list(spare.values())
 
 
 def _aim(order: Order) -> float:
@@ -81,6 +85,7 @@ def _fix(
         label=order.label,
         instrument=order.instrument,
         side=order.side,
+        layer=level.layer,
         price=level.price,
         amount=level.amount,
         quote_id=quote.quote_id,

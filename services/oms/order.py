@@ -235,7 +235,9 @@ class Order(msgspec.Struct, kw_only=True):
             if settles or not stale:
                 self.move(Happening.ANSWERED_OPEN if settles else Happening.TOLD_OPEN)
         else:
-            self.move(_CLOSING[seen.state], seen.cancel_reason)
+            # We asked for it: our own reason says more than the venue's.
+            ours = seen.cancel_reason == "user_request"
+            self.move(_CLOSING[seen.state], "" if ours else seen.cancel_reason)
         return before != (self.state, self.price, self.amount, self.filled, self.order_id)
 
     def _is_stale(self, seen: VenueOrder) -> bool:

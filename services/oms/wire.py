@@ -160,7 +160,7 @@ class Wire:
         order.request = request_id
         order.deadline, order.placed = deadline, now
         order.aim_price, order.aim_amount = command.price, total
-        order.quote_id = command.quote_id
+        order.layer, order.quote_id = command.layer, command.quote_id
         self._out.count("edits")
         self._orders.happen(now, order, Happening.EDIT_SENT)
         return True

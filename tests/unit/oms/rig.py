@@ -1,0 +1,390 @@
+"""An OMS on the pure mock exchange, joined by a line that the test can delay, lose, double and cut.
+
+Time moves only when told. Bus messages are said by the test itself, what the OMS says is kept.
+"""
+
+import json
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from mock_deribit.core import MockDeribit
+from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.faults import Fault
+from mock_deribit.rpc.outbox import Close, Reply
+from services.oms.core import Oms
+from shared.deribit.vault import Vault
+from shared.kernel import (
+    Cut,
+    Effect,
+    Event,
+    FrameIn,
+    Halt,
+    LinkDown,
+    LinkUp,
+    Message,
+    Nanos,
+    Publish,
+    Restored,
+    Send,
+    Started,
+    Store,
+    Wake,
+    WakeAt,
+)
+from shared.messages import (
+    Anomaly,
+    FeedState,
+    FeedStatus,
+    Filled,
+    Hedge,
+    InstrumentListed,
+    Kill,
+    Lease,
+    Mode,
+    OrderChanged,
+    Position,
+    Quote,
+    QuoteLevel,
+    Ticker,
+)
+from shared.params import Params, change_params
+from shared.units import MILLISECOND, SECOND, Side, from_seconds
+from tests.support.exchange import SECRET, START, StillMarket, settings_for_tests
+
+PERPETUAL = "BTC-PERPETUAL"
+MINE = "maker"
+LATENCY = Nanos(2 * MILLISECOND)
+
+Tamper = Callable[[bytes], list[int]]
+"""Delays in nanoseconds, one for each copy of an incoming frame that is to arrive."""
+
+
+def once(_: bytes) -> list[int]:
+    """The honest line."""
+    return [LATENCY]
+
+
+class Rig:
+    """The OMS, the exchange, the line and the clock."""
+
+    def __init__(self, state: dict[str, str] | None = None, **changes: Any) -> None:
+        self.now = START
+        self.market = StillMarket()
+        settings = settings_for_tests(matching_rate=1000.0, matching_burst=1000.0)
+        listings = btc_listings(self.now)
+        self.exchange = MockDeribit(self.now, settings, listings, self.market)
+        self.specs = {listing.name: listing.instrument for listing in listings}
+        self.params = change_params(Params(), {"oms.burst": 100, "oms.rate_per_s": 50, **changes})
+        self.state = {} if state is None else state
+        self.tamper: Tamper = once
+        self.silent = False
+        """Renew neither the lease nor anything else."""
+        self.mode = Mode.ACTIVE
+        self.hard_limit = 0.3
+        self.connectable = True
+        self.incarnation = 0
+        self._conns = 0
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self._quotes = 0
+        self.conn: int | None = None
+        self.start()
+
+    def start(self) -> None:
+        """A new process of the OMS on the stored state; its socket opens a moment later."""
+        self.oms = Oms(self.params)
+        self.vault = Vault("mock-maker", SECRET)
+        self.timers: dict[str, Nanos] = {}
+        self.said: list[Message] = []
+        self.sent: list[dict[str, Any]] = []
+        self.halts: list[str] = []
+        self.incarnation += 1
+        for key in self.oms.remembers:
+            self.tell(Restored(key=key, value=self.state.get(key)))
+        self.tell(Started(incarnation=self.incarnation))
+        self.at(MILLISECOND, self.connect)
+
+    def crash(self) -> None:
+        """The process is gone; the exchange sees its socket close."""
+        self.hang_up()
+        self.timers.clear()
+        self._heap.clear()
+
+    # -- the line --------------------------------------------------------------------------------
+
+    def at(self, delay: int, action: Callable[[], None]) -> None:
+        """Do something after a delay."""
+        self._sequence += 1
+        heappush(self._heap, (self.now + delay, self._sequence, action))
+
+    def connect(self) -> None:
+        """The socket opens, as the host would see to, unless the exchange is out of reach."""
+        if not self.connectable:
+            self.at(100 * MILLISECOND, self.connect)
+            return
+        self._conns += 1
+        self.conn = self._conns
+        self._carry_in(self.exchange.opened(self.now, self.conn, "10.0.0.1"))
+        self.tell(LinkUp(link="private"))
+
+    def hang_up(self) -> None:
+        """Our end of the line is dead."""
+        if self.conn is not None:
+            conn, self.conn = self.conn, None
+            self._carry_in(self.exchange.closed(self.now, conn))
+
+    def cut(self, reason: str = "cut") -> None:
+        """The line breaks; the host reconnects after a while."""
+        self.hang_up()
+        self.tell(LinkDown(link="private", reason=reason))
+        self.at(50 * MILLISECOND, self.connect)
+
+    def fault(self, fault: Fault) -> None:
+        """Order a fault of the exchange."""
+        self._carry_in(self.exchange.fault(self.now, fault))
+
+    def _carry_in(self, effects: list[Any]) -> None:
+        for effect in effects:
+            match effect:
+                case Reply(conn=conn, data=data):
+                    for delay in self.tamper(data):
+                        self.at(delay, self._receiver(conn, data))
+                case Close(conn=conn, reason=reason):
+                    self.at(LATENCY, self._closer(conn, reason))
+
+    def _receiver(self, conn: int, data: bytes) -> Callable[[], None]:
+        def receive() -> None:
+            if conn == self.conn:
+                self.tell(FrameIn(link="private", data=self.vault.hide(data)))
+
+        return receive
+
+    def _closer(self, conn: int, reason: str) -> Callable[[], None]:
+        def close() -> None:
+            if conn == self.conn:
+                self.conn = None
+                self.tell(LinkDown(link="private", reason=reason))
+                self.at(50 * MILLISECOND, self.connect)
+
+        return close
+
+    def _carry_out(self, data: bytes) -> None:
+        conn = self.conn
+        self.sent.append(json.loads(data))
+
+        def arrive() -> None:
+            if conn is not None and conn == self.conn:
+                frame = self.vault.reveal(data)
+                self._carry_in(self.exchange.received(self.now, conn, frame))
+
+        self.at(LATENCY, arrive)
+
+    # -- the core --------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        """One event, now."""
+        for effect in self.oms.handle(self.now, event):
+            self._do(effect)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Publish(message):
+                self.said.append(message)
+            case Send(_, data):
+                self._carry_out(data)
+            case WakeAt(timer, at):
+                self.timers[timer] = at
+            case Store(key, value):
+                self.state[key] = value
+            case Cut(_, reason):
+                self.at(0, lambda: self.cut(reason) if self.conn is not None else None)
+            case Halt(reason):
+                self.halts.append(reason)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for everybody."""
+        end = self.now + from_seconds(seconds)
+        while True:
+            timer = min(self.timers, key=lambda name: (self.timers[name], name), default=None)
+            due = [self.exchange.next_wake(), end]
+            due += [self._heap[0][0]] if self._heap else []
+            due += [self.timers[timer]] if timer is not None else []
+            self.now = Nanos(max(self.now, min(due)))
+            if self._heap and self._heap[0][0] <= self.now:
+                heappop(self._heap)[2]()
+            elif timer is not None and self.timers[timer] <= self.now:
+                del self.timers[timer]
+                self.tell(Wake(timer=timer))
+            elif self.exchange.next_wake() <= self.now:
+                self._carry_in(self.exchange.wake(self.now))
+            else:
+                return
+
+    def until(self, holds: Callable[[], object], seconds: float = 10.0) -> None:
+        """Let time pass until something holds; AssertionError when it never does."""
+        for _ in range(round(seconds * 1000)):
+            if holds():
+                return
+            self.pass_time(0.001)
+        raise AssertionError(f"did not happen within {seconds} s; anomalies: {self.anomalies()}")
+
+    # -- the bus ---------------------------------------------------------------------------------
+
+    def live(self, lease_s: float = 2.0, again_s: float = 0.5) -> "Rig":
+        """Everybody speaks and keeps speaking; the OMS is ready and reconciled."""
+        self._speak(lease_s, again_s)
+        self.until(lambda: any(m.reconciled for m in self.of(Position)))
+        return self
+
+    def _speak(self, lease_s: float, again_s: float) -> None:
+        if not self.silent:
+            self.market_data()
+            self.lease(lease_s)
+        self.at(from_seconds(again_s), lambda: self._speak(lease_s, again_s))
+
+    def market_data(self) -> None:
+        """Listing, ticker and a live feed of the perpetual."""
+        spec = self.specs[PERPETUAL]
+        self.tell(InstrumentListed(ts=self.now, instrument=PERPETUAL, spec=spec, role="perpetual"))
+        self.ticker()
+        self.feed(FeedState.LIVE)
+
+    def ticker(self, mark: float = 60_000.0) -> None:
+        """The mark, and a price band around it."""
+        self.tell(
+            Ticker(
+                ts=self.now,
+                instrument=PERPETUAL,
+                seen=self.now,
+                state=self.specs[PERPETUAL].state,
+                mark_price=mark,
+                index_price=mark,
+                min_price=mark * 0.985,
+                max_price=mark * 1.015,
+            )
+        )
+
+    def feed(self, state: FeedState) -> None:
+        """The book is to be believed, or not."""
+        self.tell(
+            FeedStatus(ts=self.now, instrument=PERPETUAL, state=state, reason="", heard=self.now)
+        )
+
+    def lease(self, seconds: float = 2.0, **changes: Any) -> None:
+        """A lease from now on."""
+        lease = Lease(
+            ts=self.now,
+            number=self.now,
+            mode=self.mode,
+            granted=self.mode in (Mode.ACTIVE, Mode.REDUCING),
+            reason="",
+            until=Nanos(self.now + from_seconds(seconds)),
+            hard_limit=self.hard_limit,
+        )
+        self.tell(msgspec.structs.replace(lease, **changes))
+
+    def quote(
+        self,
+        bid: float | None = 59_990.0,
+        ask: float | None = 60_010.0,
+        amount: float = 1_000.0,
+        valid_s: float = 60.0,
+    ) -> None:
+        """One level a side; None leaves a side out."""
+        self._quotes += 1
+        wanted = [(Side.BUY, bid), (Side.SELL, ask)]
+        self.tell(
+            Quote(
+                ts=self.now,
+                instrument=PERPETUAL,
+                quote_id=self._quotes,
+                levels=tuple(
+                    QuoteLevel(side=side, layer=0, price=price, amount=amount, parts=())
+                    for side, price in wanted
+                    if price is not None
+                ),
+                fair=60_000.0,
+                reservation=60_000.0,
+                half_spread=10.0,
+                sigma=2.0,
+                valid_until=Nanos(self.now + from_seconds(valid_s)),
+                change_id=1,
+                book_ts=self.now,
+                book_seen=Nanos(self.now - 150_000),
+                params_version=0,
+            )
+        )
+
+    def hedge(self, side: Side, amount: float, price: float, **changes: Any) -> None:
+        """A hedge that expires in a second."""
+        hedge = Hedge(
+            ts=self.now,
+            instrument=PERPETUAL,
+            hedge_id=self.now,
+            side=side,
+            amount=amount,
+            limit_price=price,
+            reason="test",
+            expires=Nanos(self.now + SECOND),
+        )
+        self.tell(msgspec.structs.replace(hedge, **changes))
+
+    def kill(self, flatten: bool = False) -> None:
+        """The operator's kill switch."""
+        self.tell(Kill(ts=self.now, command_id="k", by="ann", reason="test", flatten=flatten))
+
+    # -- the others ------------------------------------------------------------------------------
+
+    def others(self, side: Side, price: float, amount: float) -> None:
+        """Somebody else's limit order on the exchange."""
+        self.market.trade(self.now, "crowd", PERPETUAL, side, price, amount)
+        self._carry_in(self.exchange.wake(self.now))
+
+    def account(self) -> dict[str, Any]:
+        """The exchange's own record of our account."""
+        accounts: Any = self.exchange.ledger(self.now)["accounts"]
+        record: dict[str, Any] = accounts[MINE]
+        return record
+
+    def book(self) -> list[Any]:
+        """Our open orders on the exchange."""
+        return list(self.account()["open_orders"])
+
+    def prices(self) -> list[float]:
+        """Prices of our open orders on the exchange, ascending."""
+        return sorted(order.price for order in self.book())
+
+    def real_position(self, name: str = PERPETUAL) -> float:
+        """What the exchange says we hold."""
+        sizes = {p.instrument: p.size for p in self.account()["positions"]}
+        return float(sizes.get(name, 0.0))
+
+    # -- what was said ---------------------------------------------------------------------------
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Messages of a kind, oldest first."""
+        return [message for message in self.said if isinstance(message, kind)]
+
+    def anomalies(self) -> list[str]:
+        """Kinds of the anomalies so far."""
+        return [message.kind for message in self.of(Anomaly)]
+
+    def position(self, name: str = PERPETUAL) -> Position:
+        """The last word on a position."""
+        found: list[Position] = [p for p in self.of(Position) if p.instrument == name]
+        return found[-1]
+
+    def fills(self) -> list[Filled]:
+        """Every fill that was told."""
+        return self.of(Filled)
+
+    def changes(self) -> list[OrderChanged]:
+        """Every move of an order that was told."""
+        return self.of(OrderChanged)
+
+    def requests(self, *methods: str) -> list[dict[str, Any]]:
+        """Frames sent with these methods."""
+        return [frame for frame in self.sent if frame.get("method") in methods]
