@@ -45,7 +45,8 @@ from shared.units import BPS, MILLISECOND, SECOND, from_seconds
 BEAT = "beat"
 HEALTH = "health"
 HEALTH_EVERY = SECOND
-QUOTES_PER_INCARNATION = 1_000_000_000
+QUOTES_PER_INCARNATION = 1_000_000
+"""An incarnation is a count or milliseconds since the epoch; times a million both fit 63 bits."""
 FEE_CHANGE_MIN = 0.1 * BPS
 
 

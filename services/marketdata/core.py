@@ -1,0 +1,253 @@
+"""The market-data service: frames of the public socket in, books, trades and tickers out.
+
+Owns the conversation with the venue: what to follow (`roster`), what to subscribe to, when to ask again.
+What the frames mean is `floor`'s. A gap, a crossed book or a frame that cannot be read takes the book out
+of use at once; its channel is left and joined again until a snapshot comes.
+"""
+
+import msgspec
+
+from services.marketdata.floor import Floor, News, anomaly
+from services.marketdata.roster import Answer, Roster
+from shared.deribit.channels import Interval
+from shared.deribit.outputs import (
+    Answered,
+    Distrust,
+    Malformed,
+    NotGranted,
+    Notified,
+    Output,
+    Ready,
+    Refused,
+    SessionConfig,
+    Transmit,
+    Unanswered,
+)
+from shared.deribit.session import Session
+from shared.kernel import (
+    Cut,
+    Effect,
+    Event,
+    FrameIn,
+    Halt,
+    LinkDown,
+    LinkUp,
+    Nanos,
+    Publish,
+    Restored,
+    Send,
+    Started,
+    Wake,
+    WakeAt,
+)
+from shared.messages import Health, ParamsApplied, ParamsChanged
+from shared.params import BadParams, Params, parse_params
+from shared.units import HOUR, MILLISECOND, SECOND
+
+LINK = "public"
+PROBE = "public/test"
+PROBE_AFTER = SECOND
+"""So long without a frame, and the venue is asked whether it is there: a quiet market is no dead line."""
+STATUS_EVERY = Nanos(500 * MILLISECOND)
+LISTING_EVERY = Nanos(2 * SECOND)
+HEALTH_EVERY = SECOND
+ROSTER_EVERY = HOUR
+ROSTER_RETRY = Nanos(5 * SECOND)
+"""Also how long changes of instruments are collected before one question: 08:00 UTC brings many."""
+
+
+class Marketdata:
+    """The market-data service as a core; owner of the public socket."""
+
+    name = "marketdata"
+    links: tuple[str, ...] = (LINK,)
+    remembers: tuple[str, ...] = ("params",)
+
+    def __init__(self, params: Params, interval: str = "100ms") -> None:
+        followed_at = Interval(interval)
+        self._floor = Floor(params.marketdata, followed_at)
+        self._roster = Roster()
+        self._session = Session(
+            SessionConfig(
+                link=LINK,
+                private=False,
+                login=followed_at is Interval.RAW,
+                channels=self._floor.channels,
+            )
+        )
+        self._session_wake: Nanos | None = None
+        self._probing = False
+        self._started = Nanos(0)
+
+    def handle(self, now: Nanos, event: Event) -> list[Effect]:
+        """Take one event; the session's own timer follows whatever it does."""
+        effects = self._react(now, event)
+        wake = self._session.next_wake
+        if wake is not None and wake != self._session_wake:
+            effects.append(WakeAt("session", wake))
+        self._session_wake = wake
+        return effects
+
+    def _react(self, now: Nanos, event: Event) -> list[Effect]:
+        match event:
+            case FrameIn(link="public"):
+                self._floor.heard(now)
+                return self._do(now, self._session.received(now, event.data))
+            case Wake():
+                return self._wake(now, event.timer)
+            case LinkUp(link="public"):
+                self._floor.line_up(now)
+                return self._do(now, self._session.opened(now))
+            case LinkDown(link="public"):
+                told = self._tell(now, self._floor.line_down(now))
+                return told + self._do(now, self._session.closed(now, event.reason))
+            case ParamsChanged():
+                return self._hear_params(now, event)
+            case Restored():
+                return self._restore(event)
+            case Started():
+                return self._start(now)
+            case _:
+                return []
+
+    @property
+    def snapshots(self) -> list[tuple[str, bytes]]:
+        """(channel, data) of every whole book: what the venue would send to who joins now."""
+        feeds = self._floor.feeds.values()
+        return [(feed.book_channel, feed.snapshot()) for feed in feeds if feed.book.synced]
+
+    def _start(self, now: Nanos) -> list[Effect]:
+        self._started = now
+        self._floor.figures.start(now)
+        timers = {"status": STATUS_EVERY, "listing": LISTING_EVERY, "health": HEALTH_EVERY}
+        return [WakeAt(timer, Nanos(now + every)) for timer, every in timers.items()]
+
+    def _wake(self, now: Nanos, timer: str) -> list[Effect]:
+        match timer:
+            case "session":
+                self._session_wake = None
+                return self._do(now, self._session.woke(now))
+            case "status":
+                self._floor.clock_offset = self._session.clock_offset or Nanos(0)
+                told = self._tell(now, self._floor.beat(now))
+                again = WakeAt("status", Nanos(now + STATUS_EVERY))
+                return [*told, *self._probe(now), again]
+            case "listing":
+                listings = [Publish(feed.listing(now)) for feed in self._floor.feeds.values()]
+                return [*listings, WakeAt("listing", Nanos(now + LISTING_EVERY))]
+            case "roster":
+                return self._ask_roster(now)
+            case "health":
+                return [Publish(self._health(now)), WakeAt("health", Nanos(now + HEALTH_EVERY))]
+            case "stop":
+                return [Cut(LINK, "stopping")]
+            case _:
+                return []
+
+    def _do(self, now: Nanos, outputs: list[Output]) -> list[Effect]:
+        """What the session answers, as effects."""
+        effects: list[Effect] = []
+        for output in outputs:
+            match output:
+                case Transmit(data):
+                    effects.append(Send(LINK, data))
+                case Notified(channel, data):
+                    effects += self._tell(now, self._floor.hear(now, channel, data))
+                case Ready():
+                    effects += self._ask_roster(now)
+                case Answered() | Refused() | Unanswered():
+                    effects += self._answered(now, output)
+                case NotGranted(channels, reason):
+                    effects += self._tell(now, self._floor.refused(now, channels, reason))
+                case Distrust(reason):
+                    effects.append(Cut(LINK, reason))
+                case Malformed(detail):
+                    effects += self._tell(now, self._floor.malformed(now, detail, None))
+        return effects
+
+    def _tell(self, now: Nanos, news: News) -> list[Effect]:
+        """Publish first: who quotes on a broken book must hear of it before anything else is done."""
+        effects: list[Effect] = [Publish(message) for message in news.messages]
+        if news.relist:
+            effects.append(WakeAt("roster", Nanos(now + ROSTER_RETRY)))
+        for channel in news.renew:
+            self._floor.figures.count("renewals")
+            # `want` asks again for a channel that was refused, `renew` for one that was granted.
+            effects += self._do(now, self._session.want(now, self._floor.channels))
+            effects += self._do(now, self._session.renew(now, channel))
+        return effects
+
+    def _probe(self, now: Nanos) -> list[Effect]:
+        if self._probing or not self._session.ready or self._floor.silent(now) < PROBE_AFTER:
+            return []
+        self._probing = True
+        return self._do(now, self._session.request(now, PROBE, {})[1])
+
+    def _ask_roster(self, now: Nanos) -> list[Effect]:
+        again = WakeAt("roster", Nanos(now + ROSTER_EVERY))
+        if not self._session.ready:
+            return [again]
+        method, params = self._roster.begin()
+        _, outputs = self._session.request(now, method, params, context="")
+        return [*self._do(now, outputs), again]
+
+    def _answered(self, now: Nanos, answer: Answer) -> list[Effect]:
+        """An answer for the roster; the context is the instrument whose ticker was asked for."""
+        if answer.method == PROBE:
+            self._probing = False
+            return []
+        name = str(answer.context)
+        effects: list[Effect] = []
+        if name:
+            self._roster.hear_ticker(now, name, answer)
+        else:
+            asked = self._roster.hear_listed(now, answer)
+            for instrument, (method, params) in asked if self._session.ready else []:
+                _, outputs = self._session.request(now, method, params, context=instrument)
+                effects += self._do(now, outputs)
+        followed = tuple(self._floor.feeds)
+        if not self._roster.settle(now, followed, self._floor.params):
+            return effects
+        if self._roster.failure is not None:
+            told = Publish(anomaly(now, "listing_failed", self._roster.failure))
+            return [*effects, told, WakeAt("roster", Nanos(now + ROSTER_RETRY))]
+        effects += self._tell(now, self._floor.follow(now, self._roster.chosen))
+        return effects + self._do(now, self._session.want(now, self._floor.channels))
+
+    def _hear_params(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
+        try:
+            self._floor.params = parse_params(message.params).marketdata
+        except BadParams as error:
+            return [Publish(self._applied(now, message.version, str(error)))]
+        return [Publish(self._applied(now, message.version, "")), *self._ask_roster(now)]
+
+    def _applied(self, now: Nanos, version: int, reason: str) -> ParamsApplied:
+        return ParamsApplied(
+            ts=now, source=self.name, version=version, applied=not reason, reason=reason
+        )
+
+    def _restore(self, event: Restored) -> list[Effect]:
+        """Take the parameters that were in force; not to guess others is why a bad set halts us."""
+        if event.value is None:
+            return []
+        try:
+            stored = msgspec.json.decode(event.value, type=ParamsChanged)
+            self._floor.params = parse_params(stored.params).marketdata
+        except (msgspec.DecodeError, BadParams) as error:
+            return [Halt(f"stored parameters are unusable, set them again: {error}")]
+        return []
+
+    def _health(self, now: Nanos) -> Health:
+        states = [
+            f"{feed.name} {feed.verdict[0] if feed.verdict else 'new'}"
+            for feed in self._floor.feeds.values()
+        ]
+        live = [feed for feed in self._floor.feeds.values() if feed.is_live]
+        return Health(
+            ts=now,
+            source=self.name,
+            ready=bool(live),
+            detail=", ".join(states) or "nothing is followed yet",
+            started=self._started,
+            counters=self._floor.figures.report(now),
+        )

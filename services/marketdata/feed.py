@@ -1,0 +1,149 @@
+"""Feeds: one followed instrument's book, trades and ticker, and whether they are to be believed."""
+
+import msgspec
+
+from services.marketdata.book import BookFault, L2Book
+from services.marketdata.selection import Chosen
+from shared.deribit.channels import (
+    Interval,
+    book_channel,
+    ticker_channel,
+    trades_channel,
+)
+from shared.deribit.codec import BookFrame
+from shared.instruments import BookState
+from shared.kernel import Nanos
+from shared.messages import Book, FeedState, InstrumentListed, Level, Ticker, Trades
+from shared.units import SECOND, to_ms
+
+TICKER_EVERY = SECOND
+"""An unchanged ticker is repeated this often, to show that it is alive."""
+
+Verdict = tuple[FeedState, str]
+
+
+class Feed:
+    """Told the frames of one instrument; keeps what it last published to say only news."""
+
+    def __init__(self, chosen: Chosen, interval: Interval, now: Nanos) -> None:
+        self.chosen = chosen
+        self.state = chosen.spec.state
+        self.book = L2Book()
+        self.fault: BookFault | None = None
+        self.refused: str | None = None
+        self.asked = now
+        self.verdict: Verdict | None = None
+        self.book_channel = book_channel(chosen.spec.name, interval)
+        self.channels = (
+            self.book_channel,
+            trades_channel(chosen.spec.name, interval),
+            ticker_channel(chosen.spec.name, interval),
+        )
+        self._top: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
+        self._ticker: Ticker | None = None
+        self._trade_seq: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The instrument's name."""
+        return self.chosen.spec.name
+
+    @property
+    def is_live(self) -> bool:
+        """The last verdict was LIVE."""
+        return self.verdict is not None and self.verdict[0] is FeedState.LIVE
+
+    def listing(self, now: Nanos) -> InstrumentListed:
+        """The instrument's card."""
+        chosen = self.chosen
+        return InstrumentListed(ts=now, instrument=self.name, spec=chosen.spec, role=chosen.role)
+
+    def snapshot(self) -> bytes:
+        """The whole book as the data of the venue's snapshot frame."""
+        sides = {
+            name: [("new", *level) for level in side.top(len(side))]
+            for name, side in (("bids", self.book.bids), ("asks", self.book.asks))
+        }
+        data = {
+            "type": "snapshot",
+            "timestamp": to_ms(self.book.ts),
+            "instrument_name": self.name,
+            "change_id": self.book.change_id,
+        }
+        return msgspec.json.encode(data | sides)
+
+    def lose(self, now: Nanos) -> None:
+        """The connection is gone: the book is worth nothing, the next one starts with a snapshot."""
+        self.book.clear()
+        self.fault = self.refused = None
+        self.asked = now
+
+    def break_off(self, now: Nanos, fault: BookFault) -> None:
+        """Do not believe the book until the next snapshot."""
+        self.book.clear()
+        self.fault = fault
+        self.asked = now
+
+    def hear_book(self, now: Nanos, frame: BookFrame) -> BookFault | None:
+        """Apply a frame; a fault breaks the feed off."""
+        fault = self.book.apply(frame)
+        if fault is not None:
+            self.break_off(now, fault)
+        elif frame.snapshot:
+            self.fault = self.refused = None
+        return fault
+
+    def fresh_book(self, seen: Nanos, depth: int) -> Book | None:
+        """The top of the book if it differs from what was published last."""
+        top = (self.book.bids.top(depth), self.book.asks.top(depth))
+        if top == self._top or not (top[0] and top[1]):
+            return None
+        self._top = top
+        return Book(
+            ts=self.book.ts,
+            instrument=self.name,
+            change_id=self.book.change_id,
+            seen=seen,
+            bids=top[0],
+            asks=top[1],
+        )
+
+    def forget_published(self) -> None:
+        """Consumers have dropped the book: whatever comes next is news."""
+        self._top = ((), ())
+
+    def fresh_ticker(self, ticker: Ticker) -> Ticker | None:
+        """The ticker if it says something new, or nothing was said for a while."""
+        self.state = ticker.state
+        last = self._ticker
+        if last is not None and ticker.seen - last.seen < TICKER_EVERY:
+            unchanged = msgspec.structs.replace(ticker, ts=last.ts, seen=last.seen) == last
+            if unchanged:
+                return None
+        self._ticker = ticker
+        return ticker
+
+    def missed_trades(self, trades: Trades) -> int:
+        """How many trades were lost before and inside these; 0 for the first ones heard."""
+        missed = 0
+        for trade in trades.trades:
+            if self._trade_seq is not None:
+                missed += max(0, trade.trade_seq - self._trade_seq - 1)
+            self._trade_seq = max(trade.trade_seq, self._trade_seq or 0)
+        return missed
+
+    def judge(self, *, link_up: bool, lock: str | None, silent_ms: float, stale_ms: int) -> Verdict:
+        """What a consumer may believe. `lock` says why the platform does not trade this index."""
+        if not link_up:
+            return FeedState.DOWN, "no connection"
+        if lock is not None or self.state is not BookState.OPEN:
+            return FeedState.CLOSED, lock or f"the book is {self.state}"
+        if self.fault is not None:
+            return self.fault.state, self.fault.detail
+        if not self.book.synced:
+            return FeedState.SYNCING, self.refused or "waiting for the snapshot"
+        if not (len(self.book.bids) and len(self.book.asks)):
+            return FeedState.SYNCING, "a side of the book is empty"
+        if silent_ms > stale_ms:
+            return FeedState.STALE, f"nothing heard for {silent_ms:.0f} ms"
+        return FeedState.LIVE, ""
