@@ -98,7 +98,8 @@ class JournalWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._make_room()
         path = self._folder / f"{self._header.incarnation:014d}-{self._part:05d}.jsonl.gz"
-        file = gzip.GzipFile(path, "wb", compresslevel=1)
+        fresh = path.with_suffix(".fresh")
+        file = gzip.GzipFile(fresh, "wb", compresslevel=1)
         header = Header(
             core=self._header.core,
             version=self._header.version,
@@ -107,6 +108,8 @@ class JournalWriter:
             config=self._header.config,
         )
         file.write(encode_header(header))
+        file.flush(zlib.Z_SYNC_FLUSH)
+        fresh.replace(path)  # under its name a file has a header, whoever looks and whenever
         return file, path
 
     def _make_room(self) -> None:
