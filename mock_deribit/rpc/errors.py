@@ -7,21 +7,16 @@ RPC_TOO_LARGE = -32600
 RPC_METHOD_NOT_FOUND = -32601
 RPC_INVALID_PARAMS = -32602
 
-AUTHORIZATION_REQUIRED = 10000
 ORDER_NOT_FOUND = 10004
-LOCKED_BY_ADMIN = 10019
 TOO_MANY_REQUESTS = 10028
 MUST_BE_WEBSOCKET_REQUEST = 10030
 MATCHING_ENGINE_QUEUE_FULL = 10047
-NOT_OPEN_ORDER = 11044
 BAD_REQUEST = 11050
 SYSTEM_MAINTENANCE = 11051
 INVALID_CREDENTIALS = 13004
 UNAUTHORIZED = 13009
 FORBIDDEN = 13021
-NON_UNIQUE_ORDER_LABEL = 13032
 RAW_NEEDS_LOGIN = 13778
-TIMED_OUT = 13888
 
 
 class RpcError(Exception):
@@ -101,21 +96,6 @@ def maintenance() -> RpcError:
     return RpcError(SYSTEM_MAINTENANCE, "system_maintenance")
 
 
-def locked_by_admin() -> RpcError:
-    """Trading is frozen; cancels still work."""
-    return RpcError(LOCKED_BY_ADMIN, "locked_by_admin")
-
-
 def order_not_found() -> RpcError:
     """No such order in this account, or closed and forgotten."""
     return RpcError(ORDER_NOT_FOUND, "order_not_found")
-
-
-def non_unique_label() -> RpcError:
-    """`edit_by_label` matched more than one open order."""
-    return RpcError(NON_UNIQUE_ORDER_LABEL, "non_unique_order_label")
-
-
-def timed_out() -> RpcError:
-    """`valid_until` had passed before the request was processed."""
-    return RpcError(TIMED_OUT, "timed_out")

@@ -135,6 +135,10 @@ class Port(asyncio.Protocol):
             self._socket.send_close(code, reason)
             self._write(self._socket)
 
+    def hang_up(self) -> None:
+        """End the connection once what was said is sent, without waiting for the client."""
+        self._transport.close()
+
     def abort(self) -> None:
         """End the connection without a word."""
         self._transport.abort()

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from mock_deribit.core import MockDeribit
+from mock_deribit.core import GOING_AWAY, MockDeribit
 from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.faults import decode
 from mock_deribit.market.market import Market
@@ -90,9 +90,10 @@ class MockServer:
         for server in self._servers:
             server.close()
         for port in list(self._ports.values()):
-            port.close(1001, "going away")
-        for server in self._servers:
-            await server.wait_closed()
+            port.close(GOING_AWAY, "going away")
+            port.hang_up()
+        # Waiting for the servers would wait for clients that keep an HTTP connection open.
+        await asyncio.sleep(0)
 
     # -- what the ports say ----------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ def differences(theirs: Any, ours: Any, path: str = "") -> list[str]:
     return [] if kinds[0] == kinds[1] else [f"{path}: {kinds[0]} / {kinds[1]}"]
 
 
-def check(theirs: Any, ours: Any, meant: dict[str, str]) -> None:
+def check_shape(theirs: Any, ours: Any, meant: dict[str, str]) -> None:
     """Every difference is meant, and every meant one is there."""
     assert sorted(differences(theirs, ours)) == sorted(meant)
 
@@ -114,7 +114,7 @@ def test_tickers(desk: Desk, path: str, instrument: str, meant: dict[str, str]) 
     instrument = instrument or nearest_dated(desk)
     desk.trade(instrument)
     ours = desk.frame(f"ticker.{instrument}.100ms")
-    check(recorded(path)["params"]["data"], ours["params"]["data"], meant)
+    check_shape(recorded(path)["params"]["data"], ours["params"]["data"], meant)
 
 
 def nearest_dated(desk: Desk) -> str:
@@ -124,18 +124,18 @@ def nearest_dated(desk: Desk) -> str:
 
 @pytest.mark.parametrize("path", ["book_perp_snapshot.json", "book_perp_long_snapshot.json"])
 def test_book_snapshots(desk: Desk, path: str) -> None:
-    check(recorded(f"fastmm-engine/{path}"), desk.frame(f"book.{PERP}.100ms"), {})
+    check_shape(recorded(f"fastmm-engine/{path}"), desk.frame(f"book.{PERP}.100ms"), {})
 
 
 @pytest.mark.parametrize("path", ["book_perp_change_1.json", "book_perp_change_2.json"])
 def test_book_changes(desk: Desk, path: str) -> None:
     ours = desk.frame(f"book.{PERP}.100ms", desk.trade, nth=1)
-    check(recorded(f"fastmm-engine/{path}"), ours, {})
+    check_shape(recorded(f"fastmm-engine/{path}"), ours, {})
 
 
 def test_a_grouped_book(desk: Desk) -> None:
     ours = desk.frame(f"book.{PERP}.none.10.100ms")
-    check(recorded("fastmm-engine/book_grouped_ignored.json"), ours, {})
+    check_shape(recorded("fastmm-engine/book_grouped_ignored.json"), ours, {})
 
 
 STARBASE = "an id of the new matching engine; absent from older recordings, and from the mock"
@@ -159,11 +159,13 @@ COMBO = "part of a spread trade; there are no spreads here"
     ],
 )
 def test_trades(desk: Desk, path: str, meant: dict[str, str]) -> None:
-    check(recorded(path), desk.frame(f"trades.{PERP}.100ms", desk.trade), meant)
+    check_shape(recorded(path), desk.frame(f"trades.{PERP}.100ms", desk.trade), meant)
 
 
 def test_a_quote(desk: Desk) -> None:
-    check(recorded("nautilus_trader/ws_quote.json"), desk.frame(f"quote.{PERP}", desk.trade), {})
+    check_shape(
+        recorded("nautilus_trader/ws_quote.json"), desk.frame(f"quote.{PERP}", desk.trade), {}
+    )
 
 
 def test_the_order_replies_follow_one_order_through_its_life(desk: Desk) -> None:
@@ -172,13 +174,13 @@ def test_the_order_replies_follow_one_order_through_its_life(desk: Desk) -> None
     edited = desk.answer("private/edit", order_id=order_id, amount=20, price=58_000, post_only=True)
     cancelled = desk.answer("private/cancel", order_id=order_id)
     for name, ours in (("buy", bought), ("sell", bought), ("edit", edited), ("cancel", cancelled)):
-        check(recorded(f"nautilus_trader/ws_order_{name}_response.json"), ours, {})
+        check_shape(recorded(f"nautilus_trader/ws_order_{name}_response.json"), ours, {})
 
 
 def test_an_order_book_over_http(desk: Desk) -> None:
     ours = desk.answer("public/get_order_book", instrument_name=PERP, depth=20)
     meant = {".result.open_interest: int / float": INTEGRAL}
-    check(recorded("nautilus_trader/http_get_order_book.json"), ours, meant)
+    check_shape(recorded("nautilus_trader/http_get_order_book.json"), ours, meant)
 
 
 UNUSED = "an identifier of the exchange's catalogue that no client of ours reads"
@@ -194,7 +196,7 @@ def test_instruments(desk: Desk) -> None:
         ".result[].quote_currency_uuid: only theirs": UNUSED,
         ".result[].index_id: only theirs": UNUSED,
     }
-    check(theirs, ours, meant)
+    check_shape(theirs, ours, meant)
     perpetual, mine = theirs["result"][0], ours["result"][0]
     for name in ("tick_size", "contract_size", "min_trade_amount", "price_index", "state"):
         assert mine[name] == perpetual[name]
@@ -214,7 +216,7 @@ def test_a_portfolio(desk: Desk) -> None:
     meant |= {
         ".params.data.delta_total_map.btc_usd: only ours": "theirs holds no position",
     }
-    check(recorded("nautilus_trader/ws_portfolio.json"), ours, meant)
+    check_shape(recorded("nautilus_trader/ws_portfolio.json"), ours, meant)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_positions(desk: Desk, path: str, method: str, params: Json, at: str) ->
         f"{at}.interest_value: only ours": "added after the recording of 2020",
         ".id: only ours": "recorded over HTTP without an id",
     }
-    check(recorded(f"ex_deribit/{path}.json"), desk.answer(method, **params), meant)
+    check_shape(recorded(f"ex_deribit/{path}.json"), desk.answer(method, **params), meant)
 
 
 def test_an_account_summary(desk: Desk) -> None:
@@ -264,7 +266,7 @@ def test_errors_are_the_recorded_ones_word_for_word(
     bench = Bench()
     theirs, ours = recorded(f"fastmm-engine/{path}.json"), bench.ask(bench.open(), method, **params)
     assert ours["error"] == theirs["error"]
-    check(theirs, ours, {})
+    check_shape(theirs, ours, {})
 
 
 @pytest.mark.parametrize(
@@ -280,7 +282,7 @@ def test_small_answers_are_the_recorded_ones(
     bench = Bench()
     theirs, ours = recorded(f"fastmm-engine/{path}.json"), bench.ask(bench.open(), method, **params)
     assert ours["result"] == theirs["result"]
-    check(theirs, ours, {})
+    check_shape(theirs, ours, {})
 
 
 def test_a_partly_refused_subscription_lists_what_was_granted() -> None:
@@ -289,7 +291,7 @@ def test_a_partly_refused_subscription_lists_what_was_granted() -> None:
     wanted = [*theirs["result"], f"book.{PERP}.none.7.100ms", "ticker.NOPE.100ms"]
     ours = bench.ask(bench.open(), "public/subscribe", channels=wanted)
     assert ours["result"] == theirs["result"]
-    check(theirs, ours, {})
+    check_shape(theirs, ours, {})
 
 
 def test_the_heartbeat_is_the_recorded_one() -> None:

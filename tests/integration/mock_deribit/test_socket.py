@@ -206,3 +206,24 @@ def test_a_busy_port_ends_with_one_line_that_names_it() -> None:
     with pytest.raises(AssertionError, match=port):
         ExchangeProcess("--port", port)
     running.stop()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello over TLS",
+        b"GET / HTTP/9\r\nbroken\r\n\r\n",
+        b"POST /api/v2 HTTP/1.1\r\nHost: x\r\nContent-Length: nine\r\n\r\n",
+        b"GET /ws/api/v2 HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+async def test_bytes_that_are_no_request_end_their_connection_and_no_other(
+    exchange: Running, nonsense: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", exchange.address.port)
+    writer.write(nonsense)
+    async with asyncio.timeout(DEADLINE_S):
+        await reader.read()
+    writer.close()
+    async with await talk(exchange.address) as client:
+        assert await client.call("public/test") == {"version": "1.2.26"}
