@@ -116,6 +116,8 @@ class RecordedMarket:
 
     def wake(self, now: Nanos) -> Nanos:
         """Play everything due, each act at its own time."""
+        if self._ended:
+            return NEVER
         due = self._agenda.run(now, self._exchange.now)
         return NEVER if self._ended else due
 
@@ -139,6 +141,7 @@ class RecordedMarket:
         if self._next < len(self._recording.prints):
             self._agenda.at(self._when(self._recording.prints[self._next]), self._print)
         else:
+            self._background.close_gap(now, sign)
             self._finish()
 
     def _finish(self) -> None:
