@@ -36,11 +36,11 @@ class Publisher(Protocol):
 
 def has_fast_path(client: Client) -> bool:
     """Whether this nats-py has the parts that the fast path touches."""
-    transport = getattr(getattr(client, "_transport", None), "_io_writer", None)
-    return (
-        isinstance(getattr(client, "_pending", None), list)
-        and callable(getattr(transport, "write", None))
-        and isinstance(getattr(transport, "transport", None), asyncio.Transport)
+    writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
+    # uvloop's transports are no subclass of asyncio's: what counts is what they can do.
+    transport = getattr(writer, "transport", None)
+    return isinstance(getattr(client, "_pending", None), list) and all(
+        callable(getattr(transport, name, None)) for name in ("write", "get_write_buffer_size")
     )
 
 

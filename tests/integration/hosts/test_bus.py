@@ -1,6 +1,7 @@
 """The NATS host against a real nats-server: hearing, outages, history, malformed bytes."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import nats
@@ -11,7 +12,8 @@ from shared.kernel import Effects, Event, LinkDown, LinkUp, Nanos, Publish, Star
 from shared.messages import NoQuote
 from shared.messages.codec import encode
 from shared.shell.host_nats import NatsHost
-from shared.shell.nats_fastpath import FastPublisher, QueuedPublisher, publisher
+from shared.shell.nats_fastpath import FastPublisher, QueuedPublisher, publisher, subscribe
+from shared.shell.service import loop_factory
 from shared.units import MILLISECOND
 from tests.support.hosting import running, settings_for
 from tests.support.relay import Relay
@@ -62,17 +64,21 @@ async def test_cores_of_three_processes_hear_each_other(
     assert heard == list(range(heard[0], heard[0] + len(heard)))
 
 
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, loop_factory()])
 @pytest.mark.parametrize("fast", [True, False])
-async def test_both_ways_of_publishing_keep_every_message_and_its_order(
-    own_nats: NatsServer, fast: bool
+def test_both_ways_of_publishing_keep_every_message_and_its_order_on_every_loop(
+    nats_server: NatsServer, fast: bool, loops: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    listener, speaker = await nats.connect(own_nats.url), await nats.connect(own_nats.url)
+    with asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(say_two_thousand(nats_server, fast=fast))
+
+
+async def say_two_thousand(server: NatsServer, *, fast: bool) -> None:
+    """One connection says, another hears; every payload arrives once, in order."""
+    listener, speaker = await nats.connect(server.url), await nats.connect(server.url)
     heard: list[bytes] = []
 
-    async def hear(message: object) -> None:
-        heard.append(getattr(message, "data"))  # noqa: B009 - nats-py's own type
-
-    await listener.subscribe("a.b", cb=hear)
+    await subscribe(listener, "a.b", lambda _, data: heard.append(data), fast=fast)
     await listener.flush()
     way = publisher(speaker, fast=fast)
     assert isinstance(way, FastPublisher if fast else QueuedPublisher)
