@@ -21,6 +21,10 @@ class Agenda:
         self._asked += 1
         heappush(self._waiting, (when, self._asked, act))
 
+    def forget(self) -> None:
+        """Do nothing of what is waiting."""
+        self._waiting.clear()
+
     def run(self, now: Nanos, earliest: Nanos) -> Nanos:
         """Do what is due, each at its own time but not before `earliest`; the time of the next act."""
         while self._waiting and self._waiting[0][0] <= now:

@@ -133,7 +133,6 @@ class Pit:
         self._takers = Takers(_INFORMED * dials.toxicity, Stream(f"{seed}|takers|{name}"))
         self._race = Stream(f"{seed}|lead-lag|{name}")
         self._sweeps = Stream(f"{seed}|sweeps|{name}")
-        self._open = True
         self.premium = 0.0
 
     @property
@@ -149,10 +148,6 @@ class Pit:
         self._agenda.at(self._ladder.next_birth(now), self._birth)
         self._agenda.at(self._clock.next(now), self._arrival)
         self._agenda.at(self._next_sweep(now), self._sweep)
-
-    def stop(self) -> None:
-        """Do nothing more; what rests stays."""
-        self._open = False
 
     def moved(self, now: Nanos, bps: float) -> None:
         """The efficient price moved: makers see it, slow owners see it late, racers take."""
@@ -173,8 +168,6 @@ class Pit:
                 self._agenda.at(when, partial(self._quote, maker, 0))
 
     def _quote(self, maker: FastMaker, tries: int, now: Nanos) -> None:
-        if not self._open:
-            return
         maker.pending = False
         if not maker.quote(now, self._fair_ticks()) and tries < _RETRIES:
             maker.pending = True
@@ -182,23 +175,19 @@ class Pit:
             self._agenda.at(when, partial(self._quote, maker, tries + 1))
 
     def _birth(self, now: Nanos) -> None:
-        if self._open:
-            self._ladder.birth(now, self.fair)
-            self._agenda.at(self._ladder.next_birth(now), self._birth)
+        self._ladder.birth(now, self.fair)
+        self._agenda.at(self._ladder.next_birth(now), self._birth)
 
     def _arrival(self, now: Nanos) -> None:
-        if self._open:
-            sign, usd = self._takers.arrival(self._value.momentum)
-            self._take(now, sign, _TAKER_LIMIT_BPS, usd)
-            self._agenda.at(self._clock.next(now), self._arrival)
+        sign, usd = self._takers.arrival(self._value.momentum)
+        self._take(now, sign, _TAKER_LIMIT_BPS, usd)
+        self._agenda.at(self._clock.next(now), self._arrival)
 
     def _next_sweep(self, now: Nanos) -> Nanos:
         rate = self._profile.sweeps_per_hour * self._dials.activity / 3_600.0
         return Nanos(now + from_seconds(self._sweeps.exponential(1.0 / rate)))
 
     def _sweep(self, now: Nanos) -> None:
-        if not self._open:
-            return
         draw = self._sweeps
         depth, with_drift = 1.0 + draw.exponential(3.0), draw.chance(0.65)
         up = (self._value.momentum > 0) == with_drift
@@ -218,8 +207,7 @@ class Pit:
         """Take everything on the wrong side of the fair price, up to a size."""
         fair = self._fair_ticks()
         limit = math.floor(fair) if sign > 0 else math.ceil(fair)
-        if self._open:
-            self._taker.take(now, sign, limit, max(1, round(self._lots(usd))))
+        self._taker.take(now, sign, limit, max(1, round(self._lots(usd))))
 
     def _lots(self, usd: float) -> float:
         inverse = self._instrument.payoff is Payoff.INVERSE

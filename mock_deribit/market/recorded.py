@@ -13,7 +13,6 @@ from functools import partial
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.background import Background
-from mock_deribit.market.market import NEVER
 from mock_deribit.market.pit import DATED, Dials, Pit
 from mock_deribit.market.premium import Premium
 from mock_deribit.market.recording import Print, Recording
@@ -116,10 +115,7 @@ class RecordedMarket:
 
     def wake(self, now: Nanos) -> Nanos:
         """Play everything due, each act at its own time."""
-        if self._ended:
-            return NEVER
-        due = self._agenda.run(now, self._exchange.now)
-        return NEVER if self._ended else due
+        return self._agenda.run(now, self._exchange.now)
 
     def _when(self, printed: Print) -> Nanos:
         return Nanos(self._origin + int((printed.ts - self._recording.start) / self._speed))
@@ -145,8 +141,7 @@ class RecordedMarket:
             self._finish()
 
     def _finish(self) -> None:
-        for pit, _ in self._pits:
-            pit.stop()
+        self._agenda.forget()
         prints = self._recording.prints
         seconds = (self._recording.end - self._recording.start) / SECOND
         self._ended = (
@@ -164,21 +159,18 @@ class RecordedMarket:
                 pit.moved(now, bps)
 
     def _publish(self, now: Nanos) -> None:
-        if not self._ended:
-            self._exchange.set_index(now, self._index, self._value.price)
-            for _, premium in self._pits:
-                premium.step(_INDEX_INTERVAL / SECOND, 0.0)
-            self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
+        self._exchange.set_index(now, self._index, self._value.price)
+        for _, premium in self._pits:
+            premium.step(_INDEX_INTERVAL / SECOND, 0.0)
+        self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
 
     def _close_gap(self, half: int, now: Nanos) -> None:
-        if not self._ended:
-            self._background.close_gap(now, half)
+        self._background.close_gap(now, half)
 
     def _next_breath(self, now: Nanos) -> Nanos:
         rate = _BREATHS_PER_SECOND * self._dials.activity
         return Nanos(now + from_seconds(self._breaths.exponential(1.0 / rate)))
 
     def _breathe(self, now: Nanos) -> None:
-        if not self._ended:
-            self._background.breathe(now)
-            self._agenda.at(self._next_breath(now), self._breathe)
+        self._background.breathe(now)
+        self._agenda.at(self._next_breath(now), self._breathe)
