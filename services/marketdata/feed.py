@@ -13,11 +13,13 @@ from shared.deribit.channels import (
 from shared.deribit.codec import BookFrame
 from shared.instruments import BookState
 from shared.kernel import Nanos
-from shared.messages import Book, FeedState, InstrumentListed, Level, Ticker, Trades
+from shared.messages import Book, FeedState, InstrumentListed, Ticker, Trades
 from shared.units import SECOND, to_ms
 
 TICKER_EVERY = SECOND
 """An unchanged ticker is repeated this often, to show that it is alive."""
+BOOK_EVERY = SECOND
+"""An unchanged book is repeated this often, for whoever came late."""
 
 Verdict = tuple[FeedState, str]
 
@@ -39,7 +41,8 @@ class Feed:
             trades_channel(chosen.spec.name, interval),
             ticker_channel(chosen.spec.name, interval),
         )
-        self._top: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
+        self._book_said: Book | None = None
+        self._book_said_at = now
         self._ticker: Ticker | None = None
         self._trade_seq: int | None = None
 
@@ -96,10 +99,11 @@ class Feed:
     def fresh_book(self, seen: Nanos, depth: int) -> Book | None:
         """The top of the book if it differs from what was published last."""
         top = (self.book.bids.top(depth), self.book.asks.top(depth))
-        if top == self._top or not (top[0] and top[1]):
+        said = self._book_said
+        if said is not None and (said.bids, said.asks) == top:
             return None
-        self._top = top
-        return Book(
+        self._book_said_at = seen
+        self._book_said = Book(
             ts=self.book.ts,
             instrument=self.name,
             change_id=self.book.change_id,
@@ -107,10 +111,18 @@ class Feed:
             bids=top[0],
             asks=top[1],
         )
+        return self._book_said
+
+    def repeated_book(self, now: Nanos) -> Book | None:
+        """What was published last, once it was not heard for a while."""
+        if self._book_said is None or now - self._book_said_at < BOOK_EVERY:
+            return None
+        self._book_said_at = now
+        return self._book_said
 
     def forget_published(self) -> None:
         """Consumers have dropped the book: whatever comes next is news."""
-        self._top = ((), ())
+        self._book_said = None
 
     def fresh_ticker(self, ticker: Ticker) -> Ticker | None:
         """The ticker if it says something new, or nothing was said for a while."""

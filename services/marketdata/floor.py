@@ -172,10 +172,12 @@ class Floor:
         return News(messages=[anomaly(now, "channels_refused", detail)])
 
     def beat(self, now: Nanos) -> News:
-        """The heartbeat: every feed's status, and books whose snapshot does not come."""
+        """The heartbeat: every feed's status, quiet books, and those whose snapshot does not come."""
         news = News()
         for feed in self.feeds.values():
             news.messages += self._judge(now, feed, always=True)
+            repeated = feed.repeated_book(now)
+            news.messages += [repeated] if repeated is not None else []
             expected = self._link_up and feed.state is BookState.OPEN and not feed.book.synced
             if expected and now - feed.asked > SNAPSHOT_PATIENCE:
                 feed.asked = now

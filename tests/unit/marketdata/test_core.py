@@ -73,12 +73,21 @@ def test_a_live_status_comes_before_the_first_book() -> None:
 
 def test_only_a_change_of_the_published_levels_is_published() -> None:
     scene = Scene({"marketdata.depth_levels": 5}).connect()
-    scene.pass_time(1.0)
+    scene.pass_time(0.3)
     books = len(scene.heard(Book, PERPETUAL))
     move(scene, price=59_991.0)  # level 18
     assert len(scene.heard(Book, PERPETUAL)) == books
     move(scene, price=59_999.0)  # level 2
     assert len(scene.heard(Book, PERPETUAL)) == books + 1
+
+
+def test_a_quiet_book_is_repeated_every_second_for_whoever_comes_late() -> None:
+    scene = Scene().connect()
+    scene.pass_time(0.1)
+    first = scene.book()
+    scene.said.clear()
+    scene.pass_time(5.0)
+    assert scene.heard(Book, PERPETUAL) == [first] * 5
 
 
 def test_status_and_health_and_listings_are_repeated() -> None:
