@@ -263,13 +263,14 @@ class Risk:
             effects.append(Publish(change))
             self._mode = standing.mode
         objection = self._objection(now, exposure)
-        granted = standing.mode in (Mode.ACTIVE, Mode.REDUCING) and not objection
+        allowed = standing.mode in (Mode.ACTIVE, Mode.REDUCING)
+        granted = allowed and not objection
         lease = Lease(
             ts=now,
             number=now,
             mode=standing.mode,
             granted=granted,
-            reason=standing.reason if granted or not objection else objection,
+            reason=objection if allowed and objection else standing.reason,
             until=Nanos(now + from_ms(self.params.risk.lease_ms)) if granted else now,
             hard_limit=self.params.risk.hard_limit_btc,
             paused=tuple(self.authority.pauses.instruments),

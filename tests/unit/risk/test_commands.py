@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.kernel import Publish, Store
+from shared.kernel import LinkDown, Publish, Store
 from shared.messages import (
     Anomaly,
     Hedge,
@@ -124,3 +124,13 @@ def test_a_confirmed_resume_counts_losses_anew() -> None:
     assert scene.lease().mode is Mode.REDUCING, "an unconfirmed resume forgives no loss"
     scene.tell(resume(scene.now, confirm=True))
     assert scene.lease().mode is Mode.ACTIVE
+
+
+def test_a_kill_keeps_its_reason_whatever_else_is_down() -> None:
+    scene = Scene().start().alive()
+    scene.tell(kill(scene.now))
+
+    scene.tell(LinkDown(link="state", reason="gone"))
+    scene.pass_time(SECOND)
+
+    assert scene.lease().reason == "drill"
