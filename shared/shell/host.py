@@ -207,6 +207,7 @@ class Host:
             "handle_us_max": durations.longest / 1e3,
             "loop_lag_ms_max": self._lag.longest_ms,
             "rss_mb": rss_mb(),
+            "state_pending": float(self._state.pending),
             "frames_in": float(sum(socket.frames_in for socket in sockets)),
             "frames_dropped": float(sum(socket.frames_dropped for socket in sockets)),
         }

@@ -48,6 +48,11 @@ class State(Protocol):
         """Write what is left, briefly, and end."""
         ...
 
+    @property
+    def pending(self) -> int:
+        """Keys with a value that is not written yet."""
+        ...
+
 
 class MemoryState:
     """State that lives as long as the process, or as the dict given to it."""
@@ -70,6 +75,11 @@ class MemoryState:
     async def close(self) -> None:
         """Nothing to do."""
 
+    @property
+    def pending(self) -> int:
+        """Never any."""
+        return 0
+
 
 class RedisState:
     """State on a server that speaks the Redis protocol."""
@@ -87,12 +97,13 @@ class RedisState:
         )
         self._written: dict[str, str] = {}
         self._pending: dict[str, str] = {}
+        self._writing: dict[str, str] = {}
         self._stored = asyncio.Event()
 
     @property
     def pending(self) -> int:
         """Keys with a value that is not written yet."""
-        return len(self._pending)
+        return len(self._writing | self._pending)
 
     async def load(self, keys: Sequence[str]) -> dict[str, str]:
         """Read keys, waiting for the server as long as it takes: without them nothing may start."""
@@ -157,9 +168,10 @@ class RedisState:
 
     async def _write(self) -> None:
         self._stored.clear()
-        batch, self._pending = self._pending, {}
-        if not batch:
+        if not self._pending:
             return
+        batch = self._writing = self._pending
+        self._pending = {}
         first = {key: batch[key] for key in URGENT if key in batch}
         try:
             async with self._client.pipeline(transaction=True) as pipe:
@@ -169,6 +181,8 @@ class RedisState:
         except (RedisError, OSError, asyncio.CancelledError):
             self._pending = batch | self._pending
             raise
+        finally:
+            self._writing = {}
         self._written |= batch
 
     def _warn(self, message: str, error: Exception) -> None:

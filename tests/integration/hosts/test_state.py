@@ -83,7 +83,8 @@ async def test_after_a_loss_every_key_of_this_process_is_written_again(
     async with running(host):
         await until(core.ups_and_downs, "state is up")
         host.deliver("risk", Wake(timer="other=before"))
-        await until(lambda: core.ups_and_downs() == ["LinkUp"], "written")
+        await until(lambda: host.figures("risk")["state_pending"] == 0, "written")
+        assert await stored(own_valkey, "mock:other") == "before"
         own_valkey.kill()
         await until(lambda: core.ups_and_downs()[-1] == "LinkDown", "the loss is told")
         host.deliver("risk", Wake(timer="kill_latch=during"))

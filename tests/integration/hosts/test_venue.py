@@ -142,6 +142,20 @@ async def test_a_cut_closes_after_what_was_sent_and_opens_another(tmp_path: Path
     assert LinkDown(link="private", reason="distrust") in core.events
 
 
+async def test_nothing_that_came_before_the_cut_is_told_after_it(tmp_path: Path) -> None:
+    def script(now: Nanos, event: Event) -> Effects:
+        return (Cut("private", "distrust"),) if isinstance(event, FrameIn) else ()
+
+    core = core_with(script)
+    async with venue() as served, running(host_of(core, served, tmp_path)):
+        await until(lambda: served.connections, "connected")
+        for _ in range(100):
+            served.connections[0].protocol.send_text(b"one of many in one segment")
+        served.connections[0].send_data()
+        await until(lambda: "LinkDown" in links(core), "down")
+    assert [type(event) for event in core.events].count(FrameIn) == 1
+
+
 async def test_at_the_end_a_core_may_still_send_and_hear_before_it_cuts(tmp_path: Path) -> None:
     def script(now: Nanos, event: Event) -> Effects:
         if event == Wake(timer="stop"):
