@@ -146,6 +146,8 @@ class Gateway:
                 self.mode = message
             case Health():
                 self.health[message.source] = (message, now)
+                if message.source == "oms":
+                    self._forget_orders_before(message.started)
             case Anomaly():
                 self.anomalies.append(message)
             case ParamsChanged():
@@ -163,6 +165,12 @@ class Gateway:
         else:
             self.orders[order.label] = order
             _keep(self.orders, ORDERS_KEPT)
+
+    def _forget_orders_before(self, started: Nanos) -> None:
+        """An OMS that starts again speaks anew of every order that is still there, and of no other."""
+        old = [label for label, order in self.orders.items() if order.ts < started]
+        for label in old:
+            del self.orders[label]
 
     def _params_changed(self, message: ParamsChanged) -> None:
         """Only a newer set counts: history is told again after a restart."""

@@ -46,6 +46,19 @@ def test_an_order_is_shown_while_it_is_alive() -> None:
     assert reports.orders(view)["orders"] == []
 
 
+def test_orders_of_an_oms_that_started_again_are_forgotten_unless_it_speaks_of_them() -> None:
+    view = Gateway(Params())
+    later = Nanos(NOON + SECOND)
+    view.handle(NOON, order(label="gone"))
+    view.handle(later, order(later, label="adopted"))
+    for source in ("risk", "oms"):
+        beat = Health(ts=later, source=source, ready=True, detail="", started=later, counters={})
+        view.handle(later, beat)
+        assert ("gone" in view.orders) == (source == "risk")
+
+    assert list(view.orders) == ["adopted"]
+
+
 def test_fills_come_newest_first_and_a_trade_told_twice_is_one() -> None:
     view = Gateway(Params())
     for name in ("a", "b", "a"):
