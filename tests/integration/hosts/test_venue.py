@@ -22,6 +22,7 @@ from shared.kernel import (
     WakeAt,
 )
 from shared.shell.host_local import LocalHost
+from shared.units import MILLISECOND
 from tests.support.hosting import Run, running, settings_for
 from tests.support.toys import Listener, Script
 from tests.support.waiting import until
@@ -171,6 +172,27 @@ async def test_at_the_end_a_core_may_still_send_and_hear_before_it_cuts(tmp_path
         assert served.heard == ["cancel all"]
         assert len(served.connections) == 1
     assert core.events[-1] == LinkDown(link="private", reason="done")
+
+
+async def test_at_the_end_a_cut_link_is_not_opened_again_while_another_is_busy(
+    tmp_path: Path,
+) -> None:
+    def script(now: Nanos, event: Event) -> Effects:
+        busy = (Send("public", b"busy"), WakeAt("busy", Nanos(now + 50 * MILLISECOND)))
+        if event == Wake(timer="stop"):
+            return (Cut("private", "done"), *busy)
+        if event == Wake(timer="busy"):
+            rounds.append("busy")
+            return busy if len(rounds) < 12 else (Cut("public", "done"),)
+        return ()
+
+    rounds: list[str] = []
+    core = Listener("oms", script, links=("private", "public"))
+    async with venue() as served, running(host_of(core, served, tmp_path)) as (run,):
+        await until(lambda: len(served.connections) == 2 and links(core) == ["LinkUp"], "up")
+        await run.end()
+        assert len(rounds) == 12
+        assert len(served.connections) == 2
 
 
 async def ended_by(script: Script, folder: Path) -> tuple[Listener, Venue, int]:
