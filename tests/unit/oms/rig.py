@@ -12,6 +12,7 @@ import msgspec
 
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.exchange.messages import OrderRequest, TimeInForce
 from mock_deribit.faults import Fault
 from mock_deribit.rpc.outbox import Close, Reply
 from services.oms.core import Oms
@@ -70,14 +71,21 @@ def once(_: bytes) -> list[int]:
 class Rig:
     """The OMS, the exchange, the line and the clock."""
 
-    def __init__(self, state: dict[str, str] | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        state: dict[str, str] | None = None,
+        market: StillMarket | None = None,
+        changes: dict[str, Any] | None = None,
+    ) -> None:
         self.now = START
-        self.market = StillMarket()
+        self.market = StillMarket() if market is None else market
         settings = settings_for_tests(matching_rate=1000.0, matching_burst=1000.0)
         listings = btc_listings(self.now)
         self.exchange = MockDeribit(self.now, settings, listings, self.market)
         self.specs = {listing.name: listing.instrument for listing in listings}
-        self.params = change_params(Params(), {"oms.burst": 100, "oms.rate_per_s": 50, **changes})
+        self.params = change_params(
+            Params(), {"oms.burst": 100, "oms.rate_per_s": 50, **(changes or {})}
+        )
         self.state = {} if state is None else state
         self.tamper: Tamper = once
         self.silent = False
@@ -85,6 +93,7 @@ class Rig:
         self.mode = Mode.ACTIVE
         self.hard_limit = 0.3
         self.connectable = True
+        self._swallowed = b""
         self.incarnation = 0
         self._conns = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -171,9 +180,15 @@ class Rig:
 
         return close
 
+    def swallow(self, words: bytes) -> None:
+        """Frames with these words never arrive at the exchange; empty: all do again."""
+        self._swallowed = words
+
     def _carry_out(self, data: bytes) -> None:
         conn = self.conn
         self.sent.append(json.loads(data))
+        if self._swallowed and self._swallowed in data:
+            return
 
         def arrive() -> None:
             if conn is not None and conn == self.conn:
@@ -292,8 +307,9 @@ class Rig:
         ask: float | None = 60_010.0,
         amount: float = 1_000.0,
         valid_s: float = 60.0,
+        layers: int = 1,
     ) -> None:
-        """One level a side; None leaves a side out."""
+        """One level a side, or more of them a dollar apart; None leaves a side out."""
         self._quotes += 1
         wanted = [(Side.BUY, bid), (Side.SELL, ask)]
         self.tell(
@@ -302,8 +318,15 @@ class Rig:
                 instrument=PERPETUAL,
                 quote_id=self._quotes,
                 levels=tuple(
-                    QuoteLevel(side=side, layer=0, price=price, amount=amount, parts=())
+                    QuoteLevel(
+                        side=side,
+                        layer=layer,
+                        price=price - side.sign * layer,
+                        amount=amount,
+                        parts=(),
+                    )
                     for side, price in wanted
+                    for layer in range(layers)
                     if price is not None
                 ),
                 fair=60_000.0,
@@ -341,6 +364,21 @@ class Rig:
     def others(self, side: Side, price: float, amount: float) -> None:
         """Somebody else's limit order on the exchange."""
         self.market.trade(self.now, "crowd", PERPETUAL, side, price, amount)
+        self._carry_in(self.exchange.wake(self.now))
+
+    def sweep(self, side: Side, price: float, amount: float) -> None:
+        """Somebody else takes at once what there is up to a price."""
+        self.exchange._exchange.place(
+            self.now,
+            "crowd",
+            OrderRequest(
+                instrument=PERPETUAL,
+                side=side,
+                amount=amount,
+                price=price,
+                time_in_force=TimeInForce.IOC,
+            ),
+        )
         self._carry_in(self.exchange.wake(self.now))
 
     def account(self) -> dict[str, Any]:

@@ -74,7 +74,14 @@ def take(side: Side = Side.SELL, amount: float = 1_000.0, price: float = 49_990.
 
 def reason(command: Place | Edit | Take, where: Scene) -> str | None:
     """Why a command is denied; None: approved."""
-    verdict = approve(command, where)
+    verdict: Approved[Place] | Approved[Edit] | Approved[Take] | Denied
+    match command:
+        case Place():
+            verdict = approve(command, where)
+        case Edit():
+            verdict = approve(command, where)
+        case Take():
+            verdict = approve(command, where)
     return verdict.reason if isinstance(verdict, Denied) else None
 
 

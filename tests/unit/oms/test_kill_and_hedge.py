@@ -1,7 +1,6 @@
 """The kill switch, and the only orders that may take: reductions that risk ordered."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -11,9 +10,9 @@ from shared.units import SECOND, Side
 from tests.unit.oms.rig import Rig
 
 
-def holding(amount: float = 1_000.0, **changes: Any) -> Rig:
+def holding(amount: float = 1_000.0) -> Rig:
     """A rig that bought by its quote and rests nothing now."""
-    rig = Rig(**changes).live()
+    rig = Rig().live()
     rig.quote(ask=None, amount=amount)
     rig.pass_time(0.02)
     rig.others(Side.SELL, 59_990.0, 200_000.0 + amount)

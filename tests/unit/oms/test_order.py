@@ -19,7 +19,12 @@ def order(state: OrderState = OrderState.PENDING, **changes: Any) -> Order:
     """A buy of 100 at 50,000."""
     values: dict[str, Any] = {"price": 50_000.0, "amount": 100.0, "state": state}
     values |= {"placed": Nanos(1), "deadline": Nanos(2), "label": "mm-1-X-b0-1"}
-    fixed = {"instrument": "X", "side": Side.BUY, "layer": 0, "purpose": Purpose.QUOTE}
+    fixed: dict[str, Any] = {
+        "instrument": "X",
+        "side": Side.BUY,
+        "layer": 0,
+        "purpose": Purpose.QUOTE,
+    }
     return Order(**fixed, **(values | changes))
 
 

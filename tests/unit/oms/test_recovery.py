@@ -23,14 +23,14 @@ def quoting() -> Rig:
 
 def foreign(rig: Rig, label: str, price: float = 59_900.0, amount: float = 50.0) -> None:
     """An order on our account from another connection, left open."""
-    frames = [
-        ("public/auth", {"grant_type": "client_credentials", "client_id": "mock-maker"}),
-        ("private/buy", {"instrument_name": PERPETUAL, "amount": amount, "type": "limit"}),
+    key = {"client_id": "mock-maker", "client_secret": SECRET}
+    wanted = {"instrument_name": PERPETUAL, "amount": amount, "type": "limit", "price": price}
+    calls: list[tuple[str, dict[str, object]]] = [
+        ("public/auth", {"grant_type": "client_credentials", **key}),
+        ("private/buy", {"label": label, **wanted}),
     ]
-    frames[0][1]["client_secret"] = SECRET
-    frames[1][1].update({"price": price, "label": label})
     rig.exchange.opened(rig.now, 900, "10.0.0.9")
-    for number, (method, params) in enumerate(frames, start=1):
+    for number, (method, params) in enumerate(calls, start=1):
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         rig.exchange.received(rig.now, 900, json.dumps(request).encode())
 
@@ -158,19 +158,36 @@ def test_an_answer_lost_on_a_living_socket_is_looked_up_by_label(method: str, ne
 
 def test_a_request_that_never_arrived_is_believed_lost_only_after_its_deadline() -> None:
     rig = Rig().live()
-    received = rig.exchange.received
-
-    def swallow(now: int, conn: int, frame: bytes) -> list[object]:
-        return [] if b"private/buy" in frame else received(now, conn, frame)
-
-    rig.exchange.received = swallow
+    rig.swallow(b"private/buy")
     rig.quote(ask=None)
     rig.pass_time(2.9)
     assert rig.changes()[-1].state is OrderState.PENDING
-    rig.exchange.received = received
+    rig.swallow(b"")
     rig.pass_time(0.3)
     assert OrderState.CANCELLED in [change.state for change in rig.changes()]
     rig.until(lambda: rig.prices() == [59_990.0])
+
+
+def test_a_look_up_that_finds_nothing_is_not_believed_before_the_deadline() -> None:
+    rig = Rig().live()
+    rig.quote(ask=None)
+    rig.pass_time(0.02)
+    rig.others(Side.SELL, 59_990.0, 201_000.0)
+    rig.until(lambda: rig.position().amount == 1_000.0)
+    rig.quote(bid=None, ask=None)
+    rig.pass_time(0.02)
+    rig.swallow(b"private/sell")
+    rig.hedge(Side.SELL, 500.0, 59_990.0)
+    sent = rig.now
+    rig.pass_time(0.01)
+    rig.cut()
+    rig.until(lambda: rig.requests("private/get_order_state_by_label"))
+    rig.pass_time(0.5)
+    assert rig.changes()[-1].state is OrderState.UNKNOWN
+    assert rig.position().working_sell == 500.0
+    rig.until(lambda: rig.changes()[-1].state is OrderState.CANCELLED)
+    assert rig.now >= sent + 2 * SECOND
+    assert rig.position().working_sell == 0.0
 
 
 def test_an_unknown_order_under_a_lost_lease_is_cancelled_by_its_label() -> None:
@@ -347,9 +364,10 @@ def test_rubbish_on_the_line_is_an_anomaly_and_nothing_else() -> None:
     rig = quoting()
     for data in (b"", b"{", b"[]", b'{"method":"subscription"}', b'{"params":{"data":{}}}'):
         rig.tell(FrameIn(link="private", data=data))
-    changes = {"method": "subscription", "params": {"channel": "user.changes.future.BTC.raw"}}
-    changes["params"] |= {"data": {"instrument_name": PERPETUAL, "orders": [{"price": "x"}]}}
-    rig.tell(FrameIn(link="private", data=json.dumps(changes).encode()))
+    order = {"instrument_name": PERPETUAL, "orders": [{"price": "x"}]}
+    params = {"channel": "user.changes.future.BTC.raw", "data": order}
+    frame = {"jsonrpc": "2.0", "method": "subscription", "params": params}
+    rig.tell(FrameIn(link="private", data=json.dumps(frame).encode()))
     rig.pass_time(1.0)
     assert len(rig.book()) == 2
     assert "venue_fault" in rig.anomalies()

@@ -18,9 +18,9 @@ from shared.units import MILLISECOND, SECOND, Side
 from tests.unit.oms.rig import PERPETUAL, Rig
 
 
-def quoting(**changes: object) -> Rig:
+def quoting() -> Rig:
     """A rig with both sides of a quote resting."""
-    rig = Rig(**changes).live()
+    rig = Rig().live()
     rig.quote()
     rig.until(lambda: len(rig.book()) == 2)
     rig.pass_time(0.01)
@@ -251,7 +251,7 @@ def test_an_edit_that_would_take_loses_the_order_and_the_next_quote_brings_a_new
 
 def test_a_burst_of_quotes_leaves_credits_for_every_cancel() -> None:
     changes = {"oms.burst": 10, "oms.rate_per_s": 1, "oms.reserve": 6}
-    rig = Rig(**changes).live()
+    rig = Rig(changes=changes).live()
     rig.quote()
     for move in range(1, 30):
         rig.quote(bid=59_990.0 - 4.5 * move, ask=60_010.0 + 4.5 * move)
@@ -264,7 +264,7 @@ def test_a_burst_of_quotes_leaves_credits_for_every_cancel() -> None:
 
 
 def test_comfort_waits_for_credits_and_is_done_when_they_come_back() -> None:
-    rig = Rig(**{"oms.burst": 8, "oms.rate_per_s": 2, "oms.reserve": 6}).live()
+    rig = Rig(changes={"oms.burst": 8, "oms.rate_per_s": 2, "oms.reserve": 6}).live()
     rig.quote()
     rig.pass_time(0.01)
     rig.quote(bid=59_995.0, ask=60_005.0)
@@ -275,7 +275,7 @@ def test_comfort_waits_for_credits_and_is_done_when_they_come_back() -> None:
 
 
 def test_an_order_too_near_is_cancelled_when_no_credit_is_left_to_move_it() -> None:
-    rig = Rig(**{"oms.burst": 8, "oms.rate_per_s": 1, "oms.reserve": 6}).live()
+    rig = Rig(changes={"oms.burst": 8, "oms.rate_per_s": 1, "oms.reserve": 6}).live()
     rig.quote()
     rig.pass_time(0.01)
     rig.quote(bid=59_970.0, ask=60_000.5)

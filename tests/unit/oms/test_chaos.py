@@ -1,0 +1,178 @@
+"""The OMS on a line that loses, doubles, delays and cuts, under quotes and trades at random.
+
+Whatever the line does, while it does it: at most one request of an order is in flight, and with every order
+on the exchange's own book filled the net delta stays within the limit. Once the line is honest again: fills
+and position are the exchange's, and nothing of ours is left.
+"""
+
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mock_deribit.faults import LoseAnswer
+from shared.messages import NoQuote
+from shared.randomness import Stream
+from shared.units import MILLISECOND, SECOND, Side
+from tests.support.exchange import StillMarket
+from tests.unit.oms.rig import LATENCY, PERPETUAL, Rig
+
+ORDER_METHODS = (
+    "private/buy",
+    "private/sell",
+    "private/edit",
+    "private/cancel",
+    "private/cancel_by_label",
+    "private/get_order_state_by_label",
+)
+LIMIT = 0.03
+MARK = 60_000.0
+TIMEOUT = 3 * SECOND
+
+
+class ThinMarket(StillMarket):
+    """Almost nobody else is there, so that sweeps reach us."""
+
+    AMOUNT = 100.0
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request of an order that has not been answered."""
+
+    label: str
+    sent: int
+
+
+class Watched(Rig):
+    """A rig that looks at the wire and at the exchange's book after every step."""
+
+    def __init__(self, seed: int) -> None:
+        self.in_flight: dict[int, Request] = {}
+        self.draws = Stream(f"{seed}|chaos")
+        self.loss, self.doubling, self.lateness_ms = 0.0, 0.0, 0.0
+        super().__init__(market=ThinMarket())
+        self.hard_limit = LIMIT
+        self.tamper = self._mistreat
+
+    def _mistreat(self, frame: bytes) -> list[int]:
+        # Replies of the opening (login, subscriptions) always come: their loss is the session's affair.
+        if b"order" not in frame and b"trade" not in frame:
+            return [LATENCY]
+        if self.draws.chance(self.loss):
+            return []
+        copies = 2 if self.draws.chance(self.doubling) else 1
+        return [
+            LATENCY + round(self.draws.uniform() * self.lateness_ms * 1e6) for _ in range(copies)
+        ]
+
+    def _carry_out(self, data: bytes) -> None:
+        super()._carry_out(data)
+        frame = self.sent[-1]
+        if frame["method"] not in ORDER_METHODS:
+            return
+        label = self._label_of(frame["params"])
+        for number, request in self.in_flight.items():
+            alone = request.label != label or self.now - request.sent >= TIMEOUT
+            assert alone, f"{frame} while {number} is in flight for {label}"
+        self.in_flight[frame["id"]] = Request(label, self.now)
+
+    def _label_of(self, params: dict[str, Any]) -> str:
+        if "label" in params:
+            return str(params["label"])
+        labels = {c.order_id: c.label for c in self.changes() if c.order_id is not None}
+        return labels[params["order_id"]]
+
+    def tell(self, event: Any) -> None:
+        data = getattr(event, "data", b"")
+        if data.startswith(b"{") and b'"id"' in data:
+            answer = msgspec.json.decode(data)
+            self.in_flight.pop(answer.get("id"), None)
+        if type(event).__name__ == "LinkDown":
+            self.in_flight.clear()
+        super().tell(event)
+        self._within_the_limit()
+
+    def _within_the_limit(self) -> None:
+        net = self.real_position()
+        for side in Side:
+            working = sum(o.amount - o.filled_amount for o in self.book() if o.side is side)
+            worst = net + side.sign * working
+            assert abs(worst) / MARK <= LIMIT + 1e-9, f"{worst} USD if every {side} filled"
+
+
+ticks = st.integers(1, 15).map(lambda n: 0.5 * n)
+quotes = st.tuples(
+    st.just("quote"),
+    st.one_of(st.none(), ticks),
+    st.one_of(st.none(), ticks),
+    st.sampled_from([200.0, 600.0, 1_000.0, 1_500.0]),
+    st.sampled_from([1, 2]),
+)
+trades = st.tuples(
+    st.just("trade"), st.sampled_from(list(Side)), ticks, st.sampled_from([300.0, 1_000.0, 5_000.0])
+)
+lines = st.tuples(
+    st.just("line"),
+    st.sampled_from([0.0, 0.2, 0.6]),
+    st.sampled_from([0.0, 0.5]),
+    st.sampled_from([0.0, 20.0, 400.0]),
+)
+others = st.sampled_from(
+    [("cut",), ("lose",), ("pull",), ("lease",), ("pause", 0.5), ("pause", 4.0)]
+)
+steps = st.lists(
+    st.tuples(st.one_of(quotes, trades, lines, others), st.sampled_from([0.001, 0.005, 0.05, 0.4])),
+    min_size=5,
+    max_size=40,
+)
+
+
+def act(rig: Watched, step: tuple[Any, ...]) -> None:
+    """One step of the script."""
+    match step:
+        case ("quote", bid, ask, amount, layers):
+            rig.quote(
+                None if bid is None else MARK - bid - 0.5,
+                None if ask is None else MARK + ask + 0.5,
+                amount,
+                layers=layers,
+            )
+        case ("trade", side, depth, amount):
+            rig.sweep(side, MARK + side.sign * depth, amount)
+        case ("line", loss, doubling, lateness_ms):
+            rig.loss, rig.doubling, rig.lateness_ms = loss, doubling, lateness_ms
+        case ("cut",):
+            rig.cut()
+        case ("lose",):
+            rig.fault(LoseAnswer(method="private/edit"))
+        case ("pull",):
+            rig.tell(NoQuote(ts=rig.now, instrument=PERPETUAL, quote_id=0, reason="x", detail=""))
+        case ("lease",):
+            rig.lease(granted=False)
+        case ("pause", seconds):
+            rig.pass_time(seconds)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), script=steps)
+def test_no_line_can_make_it_lose_a_fill_or_double_a_request_or_break_the_limit(
+    seed: int, script: list[tuple[tuple[Any, ...], float]]
+) -> None:
+    rig = Watched(seed)
+    rig.live()
+    for step, wait in script:
+        act(rig, step)
+        rig.pass_time(wait)
+    rig.loss = rig.doubling = rig.lateness_ms = 0.0
+    act(rig, ("pull",))
+    rig.until(lambda: rig.oms.drained and not rig.book(), 20.0)
+    settled = rig.now
+    rig.until(lambda: rig.position().reconciled > settled + 10 * MILLISECOND, 20.0)
+    assert rig.book() == []
+    told = sorted((fill.trade_id, fill.amount) for fill in rig.fills())
+    real = [(t.trade.trade_id, t.trade.amount) for t in rig.account()["trades"]]
+    assert told == sorted(real)
+    assert rig.position().amount == rig.real_position()
+    assert rig.halts == []
+    assert "position_mismatch" not in rig.anomalies()
