@@ -70,10 +70,10 @@ def test_both_ways_of_publishing_keep_every_message_and_its_order_on_every_loop(
     nats_server: NatsServer, fast: bool, loops: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     with asyncio.Runner(loop_factory=loops) as runner:
-        runner.run(say_two_thousand(nats_server, fast=fast))
+        runner.run(check_that_all_arrive_in_order(nats_server, fast=fast))
 
 
-async def say_two_thousand(server: NatsServer, *, fast: bool) -> None:
+async def check_that_all_arrive_in_order(server: NatsServer, *, fast: bool) -> None:
     """One connection says, another hears; every payload arrives once, in order."""
     listener, speaker = await nats.connect(server.url), await nats.connect(server.url)
     heard: list[bytes] = []
