@@ -2,8 +2,8 @@
 
 Trades happen at their recorded times, prices, sizes and sides, by a taker account; a background book
 stands around them (its rule, and what our orders get of each print: background.py). The index is the
-tape's, published with each print and once a second; the mark is the exchange's own, from that index and
-the book. The dated futures are simulated around the tape's index. When the tape ends everything stops where
+tape's, published with each print, and once a second with the tenth of a basis point by which a real
+one never stands still; the mark is the exchange's own, from that index and the book. The dated futures are simulated around the tape's index. When the tape ends everything stops where
 it is: the books hold their last state and `ended` says so.
 """
 
@@ -24,6 +24,7 @@ from shared.units import BPS, MILLISECOND, SECOND, from_seconds
 _LEAD = Nanos(2 * SECOND)
 _BREATHS_PER_SECOND = 12.0
 _INDEX_INTERVAL = Nanos(SECOND)
+_INDEX_NOISE_BPS = 0.1
 _GAP_MS = (1.0, 30.0)
 
 
@@ -60,6 +61,7 @@ class RecordedMarket:
         self._agenda = Agenda()
         self._pits: list[tuple[Pit, Premium]] = []
         self._breaths = Stream(f"{seed}|breaths")
+        self._noise = Stream(f"{seed}|index")
         self._origin = Nanos(0)
         self._next = 0
         self._ended: str | None = None
@@ -150,16 +152,18 @@ class RecordedMarket:
         )
 
     def _follow(self, now: Nanos, index: float) -> None:
+        self._exchange.set_index(now, self._index, index)
         if index != self._value.price:
             bps = (index / self._value.price - 1.0) / BPS
             self._value.price = index
-            self._exchange.set_index(now, self._index, index)
             for pit, premium in self._pits:
                 pit.premium = premium.at(now, index)
                 pit.moved(now, bps)
 
     def _publish(self, now: Nanos) -> None:
-        self._exchange.set_index(now, self._index, self._value.price)
+        """A real index never stands still, not even while nobody trades."""
+        noise = self._noise.normal(0.0, _INDEX_NOISE_BPS) * BPS
+        self._exchange.set_index(now, self._index, round(self._value.price * (1.0 + noise), 2))
         for _, premium in self._pits:
             premium.step(_INDEX_INTERVAL / SECOND, 0.0)
         self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)

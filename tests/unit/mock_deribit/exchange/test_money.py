@@ -208,3 +208,11 @@ def test_listed_expiries_are_real_fridays_at_eight(seconds: int) -> None:
 def test_names_of_listed_futures_follow_the_venue() -> None:
     names = [listing.name for listing in btc_listings(OPENING)]
     assert names == ["BTC-PERPETUAL", "BTC-25SEP26", "BTC-25DEC26", "BTC-26MAR27"]
+
+
+def test_funding_of_a_time_before_the_first_minute_is_nothing() -> None:
+    floor = Floor()
+    floor.wait(5 * SECOND)
+    early = Nanos(OPENING - HOUR)
+    assert floor.exchange.funding_value(PERPETUAL, early, floor.now) == 0.0
+    assert floor.exchange.funding_history(PERPETUAL, early, floor.now) == ()

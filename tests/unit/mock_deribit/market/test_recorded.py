@@ -53,6 +53,10 @@ class Stage:
             self.due = self.market.wake(now)
         self.exchange.advance(end)
 
+    def index(self) -> float:
+        """The index as the exchange publishes it."""
+        return self.exchange.ticker(PERPETUAL).index_price
+
     def place(self, side: Side, amount: float, price: float) -> OrderView:
         request = OrderRequest(instrument=PERPETUAL, side=side, amount=amount, price=price)
         return accepted(self.exchange.place(self.exchange.now, "alice", request)).order
@@ -253,3 +257,13 @@ def test_five_minutes_of_production_tape_happen_exactly_as_recorded() -> None:
     book = exchange.book(PERPETUAL)
     assert len(book.bids) > 50
     assert len(book.asks) > 50
+
+
+def test_the_index_keeps_moving_a_little_between_prints() -> None:
+    stage = Stage([(0, "buy", 60_000.5, 100), (60_000, "buy", 60_000.5, 100)])
+    seen = []
+    for second in range(3, 23):
+        stage.until(second)
+        seen.append(stage.index())
+    assert len(set(seen)) > 15
+    assert max(abs(index - 60_000.0) for index in seen) < 60_000.0 * 1e-4
