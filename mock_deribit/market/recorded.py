@@ -2,9 +2,10 @@
 
 Trades happen at their recorded times, prices, sizes and sides, by a taker account; a background book
 stands around them (its rule, and what our orders get of each print: background.py). The index is the
-tape's, published with each print, and once a second with the tenth of a basis point by which a real
-one never stands still; the mark is the exchange's own, from that index and the book. The dated futures are simulated around the tape's index. When the tape ends everything stops where
-it is: the books hold their last state and `ended` says so.
+tape's, published with each print, and once a second with the tenth of a basis point by which a real one
+never stands still; the mark is the exchange's own, from that index and the book. The dated futures are
+simulated around the tape's index. When the tape ends everything stops where it is: the books hold their
+last state and `ended` says so.
 """
 
 from collections.abc import Mapping
