@@ -39,7 +39,7 @@ class ExchangeName(StrEnum):
 
 
 WS_URLS = {
-    ExchangeName.MOCK: "ws://127.0.0.1:8765/ws/api/v2",
+    ExchangeName.MOCK: "ws://127.0.0.1:8085/ws/api/v2",
     ExchangeName.TESTNET: "wss://test.deribit.com/ws/api/v2",
     ExchangeName.LIVE: "wss://www.deribit.com/ws/api/v2",
 }
