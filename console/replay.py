@@ -38,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
 
 def report(summary: Summary) -> str:
     """The figures as lines of text."""
-    names = ("frames", "books", "trades", "gaps", "crossed", "malformed", "missed_trades")
-    lines = [f"{'seconds':<16}{summary.seconds:>12.1f}"]
+    names = ("books", "trades", "gaps", "crossed", "malformed", "missed_trades")
+    lines = [f"{'seconds':<16}{summary.seconds:>12.1f}", f"{'frames':<16}{summary.frames:>12d}"]
     lines += [f"{name:<16}{summary.counters.get(name, 0):>12.0f}" for name in names]
     for name, spread in summary.spreads.items():
         lines.append(

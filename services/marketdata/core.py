@@ -5,6 +5,8 @@ What the frames mean is `floor`'s. A gap, a crossed book or a frame that cannot 
 of use at once; its channel is left and joined again until a snapshot comes.
 """
 
+from typing import Literal
+
 import msgspec
 
 from services.marketdata.floor import Floor, News, anomaly
@@ -23,6 +25,7 @@ from shared.deribit.outputs import (
     Transmit,
     Unanswered,
 )
+from shared.deribit.requests import Request, get_ticker
 from shared.deribit.session import Session
 from shared.kernel import (
     Cut,
@@ -45,15 +48,19 @@ from shared.params import BadParams, Params, parse_params
 from shared.units import HOUR, MILLISECOND, SECOND
 
 LINK = "public"
-PROBE = "public/test"
-PROBE_AFTER = SECOND
-"""So long without a frame, and the venue is asked whether it is there: a quiet market is no dead line."""
 STATUS_EVERY = Nanos(500 * MILLISECOND)
 LISTING_EVERY = Nanos(2 * SECOND)
 HEALTH_EVERY = SECOND
 ROSTER_EVERY = HOUR
 ROSTER_RETRY = Nanos(5 * SECOND)
 """Also how long changes of instruments are collected before one question: 08:00 UTC brings many."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a request was for, so that its answer finds its way."""
+
+    about: Literal["listed", "interest", "ticker"]
+    instrument: str
 
 
 class Marketdata:
@@ -76,7 +83,6 @@ class Marketdata:
             )
         )
         self._session_wake: Nanos | None = None
-        self._probing = False
         self._started = Nanos(0)
 
     def handle(self, now: Nanos, event: Event) -> list[Effect]:
@@ -131,7 +137,7 @@ class Marketdata:
                 self._floor.clock_offset = self._session.clock_offset or Nanos(0)
                 told = self._tell(now, self._floor.beat(now))
                 again = WakeAt("status", Nanos(now + STATUS_EVERY))
-                return [*told, *self._probe(now), again]
+                return [*told, *self._ask_tickers(now), again]
             case "listing":
                 listings = [Publish(feed.listing(now)) for feed in self._floor.feeds.values()]
                 return [*listings, WakeAt("listing", Nanos(now + LISTING_EVERY))]
@@ -177,34 +183,37 @@ class Marketdata:
             effects += self._do(now, self._session.renew(now, channel))
         return effects
 
-    def _probe(self, now: Nanos) -> list[Effect]:
-        if self._probing or not self._session.ready or self._floor.silent(now) < PROBE_AFTER:
-            return []
-        self._probing = True
-        return self._do(now, self._session.request(now, PROBE, {})[1])
+    def _ask_tickers(self, now: Nanos) -> list[Effect]:
+        """A quiet market is no dead line, and asking for its ticker tells the two apart."""
+        effects: list[Effect] = []
+        for name in self._floor.quiet_tickers(now) if self._session.ready else []:
+            effects += self._request(now, get_ticker(name), Question("ticker", name))
+        return effects
+
+    def _request(self, now: Nanos, request: Request, question: Question) -> list[Effect]:
+        method, params = request
+        return self._do(now, self._session.request(now, method, params, context=question)[1])
 
     def _ask_roster(self, now: Nanos) -> list[Effect]:
         again = WakeAt("roster", Nanos(now + ROSTER_EVERY))
         if not self._session.ready:
             return [again]
-        method, params = self._roster.begin()
-        _, outputs = self._session.request(now, method, params, context="")
-        return [*self._do(now, outputs), again]
+        return [*self._request(now, self._roster.begin(), Question("listed", "")), again]
 
     def _answered(self, now: Nanos, answer: Answer) -> list[Effect]:
-        """An answer for the roster; the context is the instrument whose ticker was asked for."""
-        if answer.method == PROBE:
-            self._probing = False
-            return []
-        name = str(answer.context)
+        question = answer.context
+        assert isinstance(question, Question)
         effects: list[Effect] = []
-        if name:
-            self._roster.hear_ticker(now, name, answer)
-        else:
-            asked = self._roster.hear_listed(now, answer)
-            for instrument, (method, params) in asked if self._session.ready else []:
-                _, outputs = self._session.request(now, method, params, context=instrument)
-                effects += self._do(now, outputs)
+        match question.about:
+            case "ticker":
+                result = answer.result if isinstance(answer, Answered) else None
+                return self._tell(now, self._floor.hear_asked(now, question.instrument, result))
+            case "interest":
+                self._roster.hear_ticker(now, question.instrument, answer)
+            case "listed":
+                asked = self._roster.hear_listed(now, answer)
+                for name, request in asked if self._session.ready else []:
+                    effects += self._request(now, request, Question("interest", name))
         followed = tuple(self._floor.feeds)
         if not self._roster.settle(now, followed, self._floor.params):
             return effects

@@ -17,7 +17,7 @@ from shared.messages import Book, FeedState, InstrumentListed, Ticker, Trades
 from shared.units import SECOND, to_ms
 
 TICKER_EVERY = SECOND
-"""An unchanged ticker is repeated this often, to show that it is alive."""
+"""An unchanged ticker is repeated this often, and one that is not heard for so long is asked for."""
 BOOK_EVERY = SECOND
 """An unchanged book is repeated this often, for whoever came late."""
 
@@ -43,7 +43,10 @@ class Feed:
         )
         self._book_said: Book | None = None
         self._book_said_at = now
+        self._book_heard = now
+        self.ticker_asked = False
         self._ticker: Ticker | None = None
+        self._ticker_heard = now
         self._trade_seq: int | None = None
 
     @property
@@ -89,6 +92,7 @@ class Feed:
 
     def hear_book(self, now: Nanos, frame: BookFrame) -> BookFault | None:
         """Apply a frame; a fault breaks the feed off."""
+        self._book_heard = now
         fault = self.book.apply(frame)
         if fault is not None:
             self.break_off(now, fault)
@@ -96,18 +100,18 @@ class Feed:
             self.fault = self.refused = None
         return fault
 
-    def fresh_book(self, seen: Nanos, depth: int) -> Book | None:
+    def fresh_book(self, now: Nanos, depth: int) -> Book | None:
         """The top of the book if it differs from what was published last."""
         top = (self.book.bids.top(depth), self.book.asks.top(depth))
         said = self._book_said
         if said is not None and (said.bids, said.asks) == top:
             return None
-        self._book_said_at = seen
+        self._book_said_at = now
         self._book_said = Book(
             ts=self.book.ts,
             instrument=self.name,
             change_id=self.book.change_id,
-            seen=seen,
+            seen=self._book_heard,
             bids=top[0],
             asks=top[1],
         )
@@ -127,6 +131,7 @@ class Feed:
     def fresh_ticker(self, ticker: Ticker) -> Ticker | None:
         """The ticker if it says something new, or nothing was said for a while."""
         self.state = ticker.state
+        self._ticker_heard = ticker.seen
         last = self._ticker
         if last is not None and ticker.seen - last.seen < TICKER_EVERY:
             unchanged = msgspec.structs.replace(ticker, ts=last.ts, seen=last.seen) == last
@@ -134,6 +139,13 @@ class Feed:
                 return None
         self._ticker = ticker
         return ticker
+
+    def wants_ticker(self, now: Nanos) -> bool:
+        """Whether to ask for the ticker now; counts as asked until `ticker_asked` is taken back."""
+        if self.ticker_asked or now - self._ticker_heard < TICKER_EVERY:
+            return False
+        self.ticker_asked = True
+        return True
 
     def missed_trades(self, trades: Trades) -> int:
         """How many trades were lost before and inside these; 0 for the first ones heard."""

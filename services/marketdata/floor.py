@@ -102,10 +102,6 @@ class Floor:
         self._heard = now
         self.figures.count("frames")
 
-    def silent(self, now: Nanos) -> Nanos:
-        """How long nothing was heard."""
-        return Nanos(now - self._heard)
-
     def follow(self, now: Nanos, chosen: tuple[Chosen, ...]) -> News:
         """Follow these and no others; what is followed already keeps its book."""
         news = News()
@@ -155,6 +151,23 @@ class Floor:
                 news.renew.append(feed.book_channel)
             return news
 
+    def quiet_tickers(self, now: Nanos) -> list[str]:
+        """Instruments whose ticker was not heard for a while, to be asked for; each once."""
+        return [name for name, feed in self.feeds.items() if feed.wants_ticker(now)]
+
+    def hear_asked(self, now: Nanos, name: str, data: msgspec.Raw | None) -> News:
+        """The answer to such a question; None: there was none."""
+        feed = self.feeds.get(name)
+        if feed is None:
+            return News()
+        feed.ticker_asked = False
+        if data is None:
+            return News()
+        try:
+            return self._hear_ticker(now, feed, data)
+        except VenueFault as fault:
+            return self.malformed(now, str(fault), name)
+
     def malformed(self, now: Nanos, detail: str, instrument: str | None) -> News:
         """A frame that cannot be understood: counted always, told once a second at most."""
         self.figures.count("malformed")
@@ -200,9 +213,12 @@ class Floor:
             news.messages.append(anomaly(now, kind, fault.detail, feed.name))
             news.renew.append(feed.book_channel)
         elif feed.is_live:
-            book = feed.fresh_book(now, self.params.depth_levels)
-            news.messages += [book] if book is not None else []
+            news.messages += self._fresh_book(now, feed)
         return news
+
+    def _fresh_book(self, now: Nanos, feed: Feed) -> list[Message]:
+        book = feed.fresh_book(now, self.params.depth_levels)
+        return [book] if book is not None else []
 
     def _hear_trades(self, now: Nanos, feed: Feed, data: msgspec.Raw) -> News:
         trades = decode_trades(data, seen=now)
@@ -239,14 +255,14 @@ class Floor:
         return News(messages=self.judge_all(now))
 
     def _judge(self, now: Nanos, feed: Feed, *, always: bool = False) -> list[Message]:
-        """The feed's status if it has changed; after a bad one its book is news again."""
+        """The feed's status if it has changed; when it turns good, its book is news again."""
         lock = "the platform is in maintenance" if self._maintenance else None
         if feed.chosen.spec.index in self._locked:
             lock = f"the platform has locked {feed.chosen.spec.index}"
         verdict = feed.judge(
             link_up=self._link_up,
             lock=lock,
-            silent_ms=self.silent(now) / MILLISECOND,
+            silent_ms=(now - self._heard) / MILLISECOND,
             stale_ms=self.params.stale_ms,
         )
         if verdict == feed.verdict and not always:
@@ -255,13 +271,12 @@ class Floor:
         if not feed.is_live:
             feed.forget_published()
         state, reason = verdict
-        return [
-            FeedStatus(
-                ts=now,
-                instrument=feed.name,
-                state=state,
-                reason=reason,
-                heard=self._heard,
-                clock_offset_ms=self.clock_offset / MILLISECOND,
-            )
-        ]
+        status = FeedStatus(
+            ts=now,
+            instrument=feed.name,
+            state=state,
+            reason=reason,
+            heard=self._heard,
+            clock_offset_ms=self.clock_offset / MILLISECOND,
+        )
+        return [status, *(self._fresh_book(now, feed) if feed.is_live else [])]

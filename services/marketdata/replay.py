@@ -43,12 +43,24 @@ _PERPETUAL_EXPIRY_MS = 32_503_708_800_000
 
 
 class Spread(msgspec.Struct):
-    """Spreads of the books published for one instrument, USD."""
+    """Spreads of the different books published for one instrument, USD."""
 
     books: int = 0
+    change_id: int = 0
     least: float = float("inf")
     greatest: float = 0.0
     total: float = 0.0
+
+    def note(self, book: Book) -> None:
+        """One more book; one that is repeated does not count."""
+        if book.change_id == self.change_id:
+            return
+        usd = book.asks[0][0] - book.bids[0][0]
+        self.change_id = book.change_id
+        self.books += 1
+        self.total += usd
+        self.least = min(self.least, usd)
+        self.greatest = max(self.greatest, usd)
 
     @property
     def mean(self) -> float:
@@ -57,9 +69,11 @@ class Spread(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """What a replay found. `counters` are those of the service's `Health`."""
+    """What a replay found; `counters` are those of the service's last `Health`."""
 
     seconds: float = 0.0
+    frames: int = 0
+    """Recorded frames that were replayed, answers left out."""
     counters: dict[str, float] = {}
     spreads: dict[str, Spread] = {}
     anomalies: list[str] = []
@@ -143,6 +157,7 @@ class Playback:
             self._up = True
             self._tell(now, LinkUp(link=LINK))
         if entry.kind == "frame" and not _is_answer(entry.text):
+            self._summary.frames += 1
             self._tell(now, FrameIn(link=LINK, data=entry.text.encode()))
 
     def _pass_time(self, until: Nanos) -> None:
@@ -171,12 +186,7 @@ class Playback:
     def _note(self, message: Message) -> None:
         match message:
             case Book():
-                spread = self._summary.spreads.setdefault(message.instrument, Spread())
-                usd = message.asks[0][0] - message.bids[0][0]
-                spread.books += 1
-                spread.total += usd
-                spread.least = min(spread.least, usd)
-                spread.greatest = max(spread.greatest, usd)
+                self._summary.spreads.setdefault(message.instrument, Spread()).note(message)
             case Health():
                 self._summary.counters = message.counters
             case Anomaly():

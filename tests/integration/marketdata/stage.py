@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
+
 from console.servers import NatsServer, ValkeyServer
 from mock_deribit.shell.server import Address
 from services.marketdata.core import Marketdata
 from shared.messages import Anomaly, Book, FeedState, FeedStatus, InstrumentListed, Trade, Trades
 from shared.params import MarketdataParams, Params
 from shared.shell.host_nats import NatsHost
+from tests.support.exchange import Running
 from tests.support.hosting import running, settings_for
 from tests.support.toys import Listener
 
@@ -68,3 +71,10 @@ async def staged(
     audience = Audience()
     async with running(NatsHost([audience], settings), NatsHost([Marketdata(PARAMS)], settings)):
         yield audience
+
+
+async def order_fault(exchange: Running, **fault: object) -> None:
+    """Ask the mock's operator for a fault."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{exchange.address.control}/mock/faults", json=fault)
+        assert answer.status_code == 200, answer.text

@@ -8,26 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from console.servers import NatsServer, ValkeyServer
 from services.marketdata.replay import replay
 from services.marketdata.shell import lines_of
 from shared.messages import Book, FeedState, Ticker
 from shared.units import Side
-from tests.integration.marketdata.stage import Audience, staged
+from tests.integration.marketdata.stage import Audience, order_fault, staged
 from tests.support.exchange import ROOT, ExchangeProcess, Running, talk
 from tests.support.waiting import until
 
 PERPETUAL = "BTC-PERPETUAL"
 BOOK_CHANNEL = f"book.{PERPETUAL}.100ms"
-
-
-async def order_fault(exchange: Running, **fault: object) -> None:
-    """Ask the mock's operator for a fault."""
-    async with httpx.AsyncClient() as client:
-        answer = await client.post(f"{exchange.address.control}/mock/faults", json=fault)
-        assert answer.status_code == 200, answer.text
 
 
 def holds_bid(price: float, data: dict[str, Any]) -> bool:

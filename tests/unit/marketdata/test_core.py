@@ -1,6 +1,7 @@
 """The market-data core on the wire of the mock exchange: what it says when things go right and wrong."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from shared.messages import (
 )
 from shared.messages.codec import encode
 from shared.params import Params, change_params
-from shared.units import MILLISECOND, Side
+from shared.units import MILLISECOND, SECOND, Side
 from tests.support.exchange import Json
 from tests.unit.marketdata.scene import PERPETUAL, Scene
 
@@ -274,9 +275,11 @@ def test_a_locked_platform_closes_the_books_and_opens_them_again() -> None:
     scene.bench.fault(Lock(index="btc_usd", locked=True))
     scene.pass_time(0.5)
     assert scene.state() is FeedState.CLOSED
+    scene.said.clear()
     scene.bench.fault(Lock(index="btc_usd", locked=False))
-    scene.pass_time(0.5)
+    scene.pass_time(0.2)
     assert scene.state() is FeedState.LIVE
+    assert scene.heard(Book, PERPETUAL), "its consumers have dropped the book"
 
 
 @pytest.mark.parametrize("state", ["locked", "settlement", "halted", "a state of 2027"])
@@ -419,3 +422,13 @@ def test_the_same_frames_give_the_same_bytes() -> None:
         return b"\n".join([encode(message) for message in scene.said] + scene.sent)
 
     assert run() == run()
+
+
+def test_a_ticker_that_falls_silent_is_asked_for_so_that_its_age_never_exceeds_two_seconds() -> (
+    None
+):
+    scene = Scene().connect()
+    scene.pass_time(10.0)
+    seen = [ticker.seen for ticker in scene.heard(Ticker, PERPETUAL)]
+    assert len(seen) >= 6
+    assert max(later - earlier for earlier, later in pairwise([*seen, scene.now])) <= 2 * SECOND

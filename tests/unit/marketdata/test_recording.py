@@ -110,7 +110,8 @@ def test_what_was_recorded_replays_to_the_same_books(tmp_path: Path) -> None:
     summary = replayed(list(tmp_path.iterdir()))
     assert summary.is_clean
     assert len(summary.spreads) == 3
-    assert summary.spreads[PERPETUAL].books == len(scene.heard(Book, PERPETUAL)) > 5
+    published = {book.change_id for book in scene.heard(Book, PERPETUAL)}
+    assert summary.spreads[PERPETUAL].books == len(published) > 5
     assert summary.anomalies == []
     assert summary.seconds == pytest.approx(4.0, abs=0.5)
 
@@ -199,7 +200,7 @@ def test_a_minute_of_production_replays_without_a_gap_or_a_crossed_book() -> Non
     summary = replayed([TARDIS])
     counters = summary.counters
     assert summary.is_clean
-    assert (counters["books"], counters["trades"]) == (3770, 8)
+    assert (summary.frames, counters["books"], counters["trades"]) == (3778, 3770, 8)
     assert (counters["gaps"], counters["crossed"], counters["missed_trades"]) == (0, 0, 0)
     # One tick, as it was in 2019, from the first book to the last.
     spread = summary.spreads[PERPETUAL]
