@@ -33,6 +33,11 @@ VERBS = (
         examples=("./mm replay recording.jsonl.gz",),
     ),
     Verb(
+        "bench",
+        "measure our speed beside a floor of empty work, in the same run",
+        examples=("./mm bench tick-to-order",),
+    ),
+    Verb(
         "test",
         "run the whole test suite; further arguments go to pytest",
         needs="dev",
