@@ -45,7 +45,7 @@ class Authority:
     def __init__(self) -> None:
         self.latch: Latch | None = None
         self.pauses = Pauses()
-        self._anomalies: dict[str, Nanos | None] = {}
+        self._anomalies: dict[str, Nanos] = {}
 
     def restore_latch(self, now: Nanos, stored: str) -> None:
         """Take over the latch; what is there but unreadable counts as latched."""
@@ -82,7 +82,7 @@ class Authority:
         return self._stored_pauses()
 
     def unpause(self, instrument: str | None) -> Store:
-        """Lift the pause of one instrument, or every pause and every anomaly that waits for a person."""
+        """Lift the pause of one instrument, or every pause and what anomalies have reduced."""
         if instrument is None:
             self.pauses = Pauses()
             self._anomalies.clear()
@@ -94,7 +94,7 @@ class Authority:
         """A critical anomaly reduces for as long as its kind says."""
         if anomaly.severity is Severity.CRITICAL:
             hold = ANOMALY_HOLD.get(anomaly.kind, ANOMALY_HOLD_OTHER)
-            self._anomalies[anomaly.kind] = None if hold is None else Nanos(now + hold)
+            self._anomalies[anomaly.kind] = Nanos(now + hold)
 
     def standing(self, now: Nanos, verdict: Verdict) -> Standing:
         """The mode that follows from everything that forbids at present."""
@@ -103,9 +103,7 @@ class Authority:
         if self.pauses.everything:
             by = self.pauses.everything
             return Standing(Mode.PAUSED, f"paused by {by}", by)
-        self._anomalies = {
-            kind: until for kind, until in self._anomalies.items() if until is None or until > now
-        }
+        self._anomalies = {kind: until for kind, until in self._anomalies.items() if until > now}
         reasons = [f"anomaly {kind}" for kind in self._anomalies]
         mode = Mode.REDUCING if reasons else Mode.ACTIVE
         if verdict.reason:

@@ -17,8 +17,8 @@ back behind that value. A line without one (`leave` None) is about money that is
 exchange's day rolls or an operator's confirmed resume, from which losses are then counted anew. KILLED
 stands until an operator's confirmed resume in any case.
 
-Anomalies of critical severity are lines too: each kind reduces for a time after it was last seen, or
-until an operator resumes.
+Anomalies of critical severity are lines too: each kind reduces for a time after it was last seen, which
+an operator's resume cuts short.
 """
 
 from typing import NamedTuple
@@ -33,14 +33,11 @@ from shared.units import MINUTE
 SEVERITY = {Mode.ACTIVE: 0, Mode.REDUCING: 1, Mode.PAUSED: 2, Mode.KILLED: 3}
 """A larger figure allows less."""
 
-ANOMALY_HOLD: dict[str, Nanos | None] = {
+ANOMALY_HOLD: dict[str, Nanos] = {
     # Freshness of the reconciliation guards these two by itself; the hold keeps quotes from flickering.
     "position_mismatch": MINUTE,
     "unknown_order": MINUTE,
     "not_enough_funds": Nanos(10 * MINUTE),
-    # A venue that will not let us in, or an invariant of ours: a person looks first.
-    "credentials": None,
-    "invariant": None,
 }
 ANOMALY_HOLD_OTHER = Nanos(5 * MINUTE)
 """A critical anomaly of a kind that the table does not name."""
