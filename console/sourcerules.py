@@ -40,6 +40,8 @@ TEXT_RULES = (
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = list[ast.AST]
+"""Every node of one top-level statement."""
 
 
 class Finding(NamedTuple):
@@ -84,38 +86,40 @@ def check_module(path: PurePosixPath, text: str) -> Iterator[Finding]:
         yield Finding(path, 1, f"module of {lines} lines; split it at {MODULE_LINES_MAX}")
     if path.stem in VAGUE_NAMES or path.parent.name in VAGUE_NAMES:
         yield Finding(path, 1, "vague module name; name it after what it owns")
-    for function in _functions(tree):
+    # Walked once, scope by scope: this is where the time goes.
+    scopes = [list(ast.walk(statement)) for statement in tree.body]
+    for function in _functions(scopes):
         length = (function.end_lineno or function.lineno) - function.lineno + 1
         if length > FUNCTION_LINES_MAX:
             message = f"{function.name} has {length} lines; split it at {FUNCTION_LINES_MAX}"
             yield Finding(path, function.lineno, message)
     if is_pure(path):
-        yield from _check_pure(path, tree)
+        yield from _check_pure(path, scopes)
     if is_test(path):
-        yield from _check_tests(path, tree)
+        yield from _check_tests(path, scopes)
 
 
-def _functions(tree: ast.AST) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+def _functions(scopes: list[Scope]) -> Iterator[Function]:
+    return (node for nodes in scopes for node in nodes if isinstance(node, Function))
 
 
-def _check_pure(path: PurePosixPath, tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
-                yield Finding(path, node.lineno, f"{name}() in pure code; let a shell do it")
-    for statement in tree.body:
-        sets = _names_of_sets(statement)
-        for walked in _walked_in_order(statement):
+def _check_pure(path: PurePosixPath, scopes: list[Scope]) -> Iterator[Finding]:
+    for nodes in scopes:
+        sets = _names_of_sets(nodes)
+        for walked in _walked_in_order(nodes):
             if _is_set(walked, sets):
                 message = "walks a set, whose order differs from run to run; sort it or use a dict"
                 yield Finding(path, walked.lineno, message)
+        for node in nodes:
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
+                    yield Finding(path, node.lineno, f"{name}() in pure code; let a shell do it")
 
 
-def _names_of_sets(scope: ast.AST) -> frozenset[str]:
+def _names_of_sets(nodes: Scope) -> frozenset[str]:
     """The variables and attributes that one top-level function or class binds to a set."""
     names: set[str] = set()
-    for node in ast.walk(scope):
+    for node in nodes:
         if isinstance(node, ast.Assign) and _is_set(node.value, frozenset()):
             names.update(ast.unparse(target) for target in node.targets)
         elif isinstance(node, ast.AnnAssign | ast.arg) and _is_set_type(node.annotation):
@@ -123,9 +127,9 @@ def _names_of_sets(scope: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-def _walked_in_order(scope: ast.AST) -> Iterator[ast.expr]:
+def _walked_in_order(nodes: Scope) -> Iterator[ast.expr]:
     """The expressions that something iterates, in an order that shows."""
-    for node in ast.walk(scope):
+    for node in nodes:
         match node:
             case ast.For(iter=walked) | ast.Starred(value=walked):
                 yield walked
@@ -162,13 +166,13 @@ def _is_keys(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and ast.unparse(value.func).endswith(".keys")
 
 
-def _check_tests(path: PurePosixPath, tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in SLEEPS:
-            yield Finding(
-                path, node.lineno, "sleeps; wait for the condition itself, with a deadline"
-            )
-    for function in _functions(tree):
+def _check_tests(path: PurePosixPath, scopes: list[Scope]) -> Iterator[Finding]:
+    for nodes in scopes:
+        for node in nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in SLEEPS:
+                message = "sleeps; wait for the condition itself, with a deadline"
+                yield Finding(path, node.lineno, message)
+    for function in _functions(scopes):
         if function.name.startswith("test_") and not any(map(_can_fail, ast.walk(function))):
             yield Finding(path, function.lineno, f"{function.name} claims nothing; it cannot fail")
 
