@@ -75,7 +75,9 @@ class BookSide:
     def top(self, count: int) -> tuple[Level, ...]:
         """The best `count` levels, best first."""
         sign, amounts = self._sign, self._amounts
-        return tuple((sign * key, amounts[key]) for key in self._keys[: -count - 1 : -1])
+        # A list first: a tuple from a generator takes twice as long, and this is asked for every frame.
+        levels = [(sign * key, amounts[key]) for key in self._keys[: -count - 1 : -1]]
+        return tuple(levels)
 
 
 class L2Book:

@@ -432,3 +432,26 @@ def test_a_ticker_that_falls_silent_is_asked_for_so_that_its_age_never_exceeds_t
     seen = [ticker.seen for ticker in scene.heard(Ticker, PERPETUAL)]
     assert len(seen) >= 6
     assert max(later - earlier for earlier, later in pairwise([*seen, scene.now])) <= 2 * SECOND
+
+
+def test_open_interest_is_waited_for_before_anything_is_followed() -> None:
+    scene = Scene()
+    nearest: list[str] = []
+
+    def forgotten(frame: Json) -> Json:
+        result = frame.get("result")
+        if isinstance(result, list) and result and isinstance(result[0], dict):
+            dated = [one for one in result if one["settlement_period"] != "perpetual"]
+            dated.sort(key=lambda one: int(one["expiration_timestamp"]))
+            nearest.append(dated[0]["instrument_name"])
+        if isinstance(result, dict) and "open_interest" in result:
+            is_nearest = result["instrument_name"] in nearest
+            result["open_interest"] = 10.0 if is_nearest else 5e8
+        return frame
+
+    scene.tamper = forgotten
+    scene.connect()
+    scene.pass_time(1.0)
+    followed = {status.instrument for status in scene.heard(FeedStatus)}
+    assert len(followed) == 3
+    assert not followed & set(nearest)
