@@ -127,7 +127,9 @@ class Oms:
             self._out.wake(f"quote:{quote.instrument}", quote.valid_until)
 
     def _leased(self, now: Nanos, lease: Lease) -> None:
-        self._permission.leased(lease)
+        if self._permission.leased(lease):
+            # A host writes again what it ever stored when the state comes back: let that be the end.
+            self._out.do(Store(KILL_LATCH, ""))
         self._out.wake("lease", lease.until)
         self._desk.steer_all(now)
 

@@ -46,10 +46,10 @@ class Permission:
         self._latch_confirmed = False
         return latch
 
-    def leased(self, lease: Lease) -> None:
-        """Risk speaks. An older lease than the present one is ignored."""
+    def leased(self, lease: Lease) -> bool:
+        """Risk speaks; whether that lifted the latch. An older lease than the present is ignored."""
         if self.lease is not None and lease.ts < self.lease.ts:
-            return
+            return False
         self.lease = lease
         if lease.mode is Mode.KILLED:
             self._latch_confirmed = True
@@ -58,6 +58,8 @@ class Permission:
                 self.latch = Latch(reason=lease.reason, by="risk", ts=lease.ts, flatten=True)
         elif self._latch_confirmed:
             self.latch, self._latch_confirmed = None, False
+            return True
+        return False
 
     @property
     def mode(self) -> Mode:

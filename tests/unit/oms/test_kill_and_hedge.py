@@ -75,10 +75,12 @@ def test_risk_lifts_the_kill_only_after_having_said_killed_itself() -> None:
     rig.lease()
     rig.pass_time(0.1)
     assert rig.book() == []
+    assert rig.state["kill_latch"]
     rig.mode = Mode.ACTIVE
     rig.lease()
     rig.pass_time(0.1)
     assert len(rig.book()) == 2
+    assert rig.state["kill_latch"] == ""
 
 
 def test_the_latch_survives_a_restart() -> None:
