@@ -24,13 +24,14 @@ from shared.kernel import (
     Wake,
     WakeAt,
 )
-from shared.messages import Book, FeedState, FeedStatus
+from shared.messages import Anomaly, Book, FeedState, FeedStatus
 from shared.params import Params, change_params
-from shared.units import from_seconds
+from shared.units import Side, from_seconds
 from tests.support.exchange import Bench, Json
 
 M = TypeVar("M", bound=Message)
 PERPETUAL = "BTC-PERPETUAL"
+BOOK_CHANNEL = f"book.{PERPETUAL}.100ms"
 
 
 class Scene:
@@ -111,6 +112,15 @@ class Scene:
     def book(self, name: str = PERPETUAL) -> Book:
         """The last book published."""
         return self.heard(Book, name)[-1]
+
+    def kinds(self) -> list[str]:
+        """The kind of every anomaly."""
+        return [anomaly.kind for anomaly in self.heard(Anomaly)]
+
+    def move(self, price: float = 59_990.0, amount: float = 770.0) -> None:
+        """Somebody else's order, so that the book changes."""
+        self.bench.others(PERPETUAL, Side.BUY, price, amount)
+        self.pass_time(0.2)
 
     def asked(self, method: str) -> list[dict[str, Any]]:
         """The params of every request of a method."""
