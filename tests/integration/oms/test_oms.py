@@ -65,9 +65,13 @@ async def test_when_risk_falls_silent_the_book_is_empty_as_the_lease_ends(
         await stage.quoting()
         stage.director.silent = True
         await until(lambda: not stage.prices(), "the lease took them away", 5.0)
-        assert {c.reason for c in stage.orders() if c.state is OrderState.CANCELLED} == {
-            "lease_expired"
-        }
+        await until(lambda: len(reasons(stage)) == 2, "and the bus heard of it")
+        assert reasons(stage) == ["lease_expired", "lease_expired"]
+
+
+def reasons(stage: Stage) -> list[str]:
+    """Why orders were cancelled."""
+    return [c.reason for c in stage.orders() if c.state is OrderState.CANCELLED]
 
 
 async def test_a_broker_that_dies_takes_the_orders_away_and_one_that_is_back_lets_them_rest(

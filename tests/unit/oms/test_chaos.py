@@ -2,7 +2,7 @@
 
 Whatever the line does, while it does it: at most one request of an order is in flight, and with every order
 on the exchange's own book filled the net delta stays within the limit. Once the line is honest again: fills
-and position are the exchange's, and nothing of ours is left.
+and position are the exchange's, and nothing of ours is left. Told the same again, a new OMS says the same.
 """
 
 from typing import Any
@@ -11,11 +11,14 @@ import msgspec
 import pytest
 
 from mock_deribit.faults import LoseAnswer
+from services.oms.core import Oms
 from shared.messages import NoQuote
+from shared.messages.codec import encode
 from shared.randomness import Stream
 from shared.units import MILLISECOND, SECOND, Side
 from tests.support.exchange import StillMarket
-from tests.unit.oms.rig import LATENCY, PERPETUAL, Rig
+from tests.unit.oms.line import LATENCY, PERPETUAL
+from tests.unit.oms.rig import Rig
 
 ORDER_METHODS = (
     "private/buy",
@@ -158,3 +161,6 @@ def test_no_line_can_make_it_lose_a_fill_or_double_a_request_or_break_the_limit(
     assert rig.position().amount == rig.real_position()
     assert rig.halts == []
     assert "position_mismatch" not in rig.anomalies()
+    again = Oms(rig.params)
+    for now, event, said in rig.journal:
+        assert [encode(effect) for effect in again.handle(now, event)] == said

@@ -9,7 +9,8 @@ from shared.kernel import FrameIn, LinkDown
 from shared.messages import OrderState
 from shared.units import MILLISECOND, SECOND, Side, from_seconds
 from tests.support.exchange import SECRET
-from tests.unit.oms.rig import LATENCY, PERPETUAL, Rig
+from tests.unit.oms.line import LATENCY, PERPETUAL
+from tests.unit.oms.rig import Rig
 
 
 def quoting() -> Rig:

@@ -15,7 +15,8 @@ from shared.messages import (
 )
 from shared.params import Params, change_params
 from shared.units import MILLISECOND, SECOND, Side
-from tests.unit.oms.rig import PERPETUAL, Rig
+from tests.unit.oms.line import PERPETUAL
+from tests.unit.oms.rig import Rig
 
 
 def quoting() -> Rig:
