@@ -57,6 +57,7 @@ RULES: dict[str, str] = {
 }
 
 _TICK = 100 * MILLISECOND
+_OMS_SILENT = 2_500 * MILLISECOND
 _WITNESSES = 5
 
 
@@ -183,6 +184,8 @@ class Auditor:
                 self.last_anomaly = message
             case Health():
                 self.health[message.source] = message
+                if message.source == "oms" and message.ready:
+                    self._forget_orders_before(message.started)
             case _:
                 pass
 
@@ -232,6 +235,11 @@ class Auditor:
                 allowed = order.purpose is not Purpose.QUOTE or order.ts <= self._killed_at
                 self._check("kill_is_final", allowed, lambda: f"{order.label} at {now}")
 
+    def _forget_orders_before(self, started: Nanos) -> None:
+        """A new OMS that is ready has found or cancelled everything that an earlier one left."""
+        for label in [o.label for o in self.orders.values() if o.ts < started]:
+            del self.orders[label]
+
     def _fill(self, fill: Filled) -> None:
         fresh = fill.trade_id not in self.fills
         self._check("fills_once", fresh, lambda: f"trade {fill.trade_id}")
@@ -278,6 +286,9 @@ class Auditor:
     def _look(self, now: Nanos) -> None:
         if self._deaf or self.lease is None:
             return
+        oms = self.health.get("oms")
+        if oms is None or now - oms.ts > _OMS_SILENT:
+            return  # What a silent OMS left is for the exchange's own ledger to say.
         resting = [o for o in self.orders.values() if o.purpose is Purpose.QUOTE]
         late = now > self._covered_until + self.grace
         self._check(

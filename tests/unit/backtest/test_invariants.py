@@ -12,6 +12,7 @@ from shared.messages import (
     FeedState,
     FeedStatus,
     Filled,
+    Health,
     Lease,
     Liquidity,
     Mode,
@@ -187,6 +188,13 @@ def pnl(spread: float = 1e-4, total: float = 9.7e-5, unexplained: float = 0.0) -
     )
 
 
+def oms_alive(when: float, started: float = 0.0) -> Health:
+    """The OMS speaks."""
+    return Health(
+        ts=at(when), source="oms", ready=True, detail="", started=at(started), counters={}
+    )
+
+
 def killed() -> ModeChanged:
     """The operator's hand."""
     return ModeChanged(
@@ -224,6 +232,7 @@ def a_good_day() -> Auditor:
         (4, pnl()),
         (5, killed()),
         (5, order(OrderState.PENDING, 6, "mm-2", Purpose.HEDGE)),
+        (6, oms_alive(6)),
         (6, Wake(timer="audit")),
     )
 
@@ -255,13 +264,19 @@ def test_a_good_day_breaks_no_rule_and_tests_every_one() -> None:
         (
             "lease_covers_orders",
             lambda: audited(
-                (2, lease(until=4)), (2, order(OrderState.OPEN)), (5.6, Wake(timer="audit"))
+                (2, lease(until=4)),
+                (2, order(OrderState.OPEN)),
+                (5, oms_alive(5)),
+                (5.6, Wake(timer="audit")),
             ),
         ),
         (
             "lease_covers_orders",
             lambda: audited(
-                (2, lease(granted=False)), (2, order(OrderState.OPEN)), (3.6, Wake(timer="audit"))
+                (2, lease(granted=False)),
+                (2, order(OrderState.OPEN)),
+                (3, oms_alive(3)),
+                (3.6, Wake(timer="audit")),
             ),
         ),
         (
@@ -274,6 +289,7 @@ def test_a_good_day_breaks_no_rule_and_tests_every_one() -> None:
                 (2, lease(until=9)),
                 (2, order(OrderState.OPEN)),
                 (5, killed()),
+                (6, oms_alive(6)),
                 (6.6, Wake(timer="audit")),
             ),
         ),
