@@ -6,6 +6,8 @@ from bench import per_message, tick_to_order
 from bench.stacks import MATCHING_PER_S
 
 _WIDTH = 34
+_SAMPLES_FOR_P999 = 2_000
+"""With fewer, the rank of p99.9 is the last or last but one."""
 
 
 def head(header: Mapping[str, str]) -> list[str]:
@@ -25,7 +27,7 @@ def tick_to_order_lines(report: tick_to_order.Report) -> Iterable[str]:
     )
     yield (
         f"one instrument; the OMS is allowed {MATCHING_PER_S:g} requests/s, the account 1,000; orders "
-        "answered at once"
+        "answered at once; journals as in production (JOURNAL=false leaves them out)"
     )
     yield ""
     titles = ("p50", "p99", "p99.9", "moves", "late", "missed", "CPU us/frame")
@@ -43,6 +45,9 @@ def tick_to_order_lines(report: tick_to_order.Report) -> Iterable[str]:
         )
         table = zip(titles, cells, strict=True)
         yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
+    samples = drive.moves * drive.seconds
+    if samples < _SAMPLES_FOR_P999:
+        yield f"a round has {samples:.0f} moves: its p99.9 is its slowest one"
     yield ""
     for ratio in report.ratios:
         rounds = ", ".join(f"{one:.2f}" for one in ratio.rounds_p50)

@@ -17,6 +17,11 @@ def applied(book: L2Book, data: bytes) -> None:
     assert book.apply(decode_book(frame.params.data)) is None
 
 
+def _on_grid(price: float) -> bool:
+    """Not one of the half-dollar steps that the best price takes in between."""
+    return price % 1.0 == 0.0
+
+
 def test_no_frame_breaks_the_chain_or_crosses_the_book_and_a_move_centres_it() -> None:
     tape, book = Tape("7"), L2Book()
     applied(book, tape.snapshot(0))
@@ -24,10 +29,15 @@ def test_no_frame_breaks_the_chain_or_crosses_the_book_and_a_move_centres_it() -
         applied(book, frame.data)
         assert book.synced
         if frame.centre is not None:
-            bid, ask = book.bids.best, book.asks.best
-            assert bid is not None
-            assert ask is not None
-            assert (bid + ask) / 2.0 == centre_price(frame.centre)
+            centre, rungs = centre_price(frame.centre), (1.0, 3.0, 5.0, 7.0)
+            assert [centre - price for price, _ in book.bids.top(8) if _on_grid(price)][:4] == [
+                *rungs
+            ]
+            assert [price - centre for price, _ in book.asks.top(8) if _on_grid(price)][:4] == [
+                *rungs
+            ]
+            assert book.bids.best == centre - 1.0
+            assert book.asks.best == centre + 1.0
 
 
 def test_it_moves_as_often_as_asked_along_the_tour() -> None:
