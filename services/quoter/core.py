@@ -81,7 +81,7 @@ class Quoter:
                 return self._hear_listing(now, event)
             case FeedStatus():
                 desk = self._desk(event.instrument)
-                return self._evaluate(now, desk) if desk.hear_status(event) else []
+                return self._evaluate(now, desk, "status") if desk.hear_status(event) else []
             case Position():
                 return self._hear_position(now, event)
             case Lease():
@@ -114,13 +114,13 @@ class Quoter:
         desk.book = book
         mid = desk.mid
         if mid is None:
-            return self._evaluate(now, desk)
+            return self._evaluate(now, desk, "book")
         self._observe(now, desk, mid)
         if isinstance(desk.said, Quote):
             trigger = self._params.quoter.move_trigger * desk.said.half_spread
             if desk.moved_by() <= trigger and desk.momentum.pulled(now) == desk.evaluated_pulls:
                 return []
-        return self._evaluate(now, desk)
+        return self._evaluate(now, desk, "book")
 
     def _observe(self, now: Nanos, desk: Desk, mid: float) -> None:
         # Momentum first: a jump must not be measured against the volatility that it causes.
@@ -138,20 +138,20 @@ class Quoter:
             effects += self._fee_anomaly(
                 now, before.maker_fee, message.spec.maker_fee, message.instrument
             )
-        return effects + self._evaluate(now, desk)
+        return effects + self._evaluate(now, desk, "listing")
 
     def _hear_position(self, now: Nanos, message: Position) -> list[Effect]:
         before = self._positions.get(message.instrument)
         self._positions[message.instrument] = message
         if before is not None and before.amount == message.amount:
             return []
-        return self._evaluate_all(now)
+        return self._evaluate_all(now, "position")
 
     def _hear_lease(self, now: Nanos, lease: Lease) -> list[Effect]:
         before, self._lease = self._lease, lease
         if before is not None and _allows(before) == _allows(lease) and before.until > now:
             return []
-        return self._evaluate_all(now)
+        return self._evaluate_all(now, "lease")
 
     def _hear_account(self, now: Nanos, account: Account) -> list[Effect]:
         before, self._maker_fee = self._maker_fee, account.maker_fee
@@ -160,7 +160,7 @@ class Quoter:
         effects: list[Effect] = []
         if before is not None and account.maker_fee is not None:
             effects += self._fee_anomaly(now, before, account.maker_fee, None)
-        return effects + self._evaluate_all(now)
+        return effects + self._evaluate_all(now, "account")
 
     def _fee_anomaly(
         self, now: Nanos, before: float, after: float, instrument: str | None
@@ -184,7 +184,7 @@ class Quoter:
             return [Publish(self._applied(now, message.version, str(error)))]
         self._params_version = message.version
         applied = Publish(self._applied(now, message.version, ""))
-        return [applied, self._next_beat(now), *self._evaluate_all(now)]
+        return [applied, self._next_beat(now), *self._evaluate_all(now, "params")]
 
     def _applied(self, now: Nanos, version: int, reason: str) -> ParamsApplied:
         return ParamsApplied(
@@ -209,7 +209,7 @@ class Quoter:
                 for desk in self._desks.values():
                     if (mid := desk.mid) is not None:
                         self._observe(now, desk, mid)
-                return [*self._evaluate_all(now), self._next_beat(now)]
+                return [*self._evaluate_all(now, "beat"), self._next_beat(now)]
             case "health":
                 return [Publish(self._health(now)), WakeAt(HEALTH, Nanos(now + HEALTH_EVERY))]
             case _:
@@ -221,10 +221,12 @@ class Quoter:
         beat = min(from_seconds(self._params.quoter.requote_s), lease_half, NO_QUOTE_EVERY)
         return WakeAt(BEAT, Nanos(now + beat))
 
-    def _evaluate_all(self, now: Nanos) -> list[Effect]:
-        return [effect for desk in self._desks.values() for effect in self._evaluate(now, desk)]
+    def _evaluate_all(self, now: Nanos, trigger: str) -> list[Effect]:
+        return [
+            effect for desk in self._desks.values() for effect in self._evaluate(now, desk, trigger)
+        ]
 
-    def _evaluate(self, now: Nanos, desk: Desk) -> list[Effect]:
+    def _evaluate(self, now: Nanos, desk: Desk, trigger: str) -> list[Effect]:
         self._counters["evaluations"] += 1
         desk.evaluated_touch = (desk.best_bid, desk.best_ask)
         desk.evaluated_pulls = desk.momentum.pulled(now)
@@ -234,7 +236,9 @@ class Quoter:
         if isinstance(decision, Refusal):
             message = no_quote_of(now, desk, decision, quote_id)
         else:
-            message = quote_of(now, desk, decision, quote_id, self._params, self._params_version)
+            message = quote_of(
+                now, desk, decision, quote_id, trigger, self._params, self._params_version
+            )
         if not is_news(message, desk.said, now):
             return []
         self._said += 1

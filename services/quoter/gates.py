@@ -124,11 +124,13 @@ def _not_open(facts: Facts) -> str | None:
 
 
 def _dislocated(facts: Facts) -> str | None:
+    """A dated future stands away from the index by its basis, which its mark knows."""
     assert facts.ticker is not None
-    for name, reference, limit_bps in (
-        ("index", facts.ticker.index_price, DISLOCATED_INDEX_BPS),
-        ("mark", facts.ticker.mark_price, DISLOCATED_MARK_BPS),
-    ):
+    assert facts.spec is not None
+    references = [("mark", facts.ticker.mark_price, DISLOCATED_MARK_BPS)]
+    if facts.spec.perpetual:
+        references.append(("index", facts.ticker.index_price, DISLOCATED_INDEX_BPS))
+    for name, reference, limit_bps in references:
         away_bps = (facts.mid - reference) / reference / BPS
         if abs(away_bps) > limit_bps:
             return f"mid {facts.mid:.2f} is {away_bps:+.0f} bp from {name} {reference:.2f}"

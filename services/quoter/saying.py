@@ -12,7 +12,13 @@ NO_QUOTE_EVERY = SECOND
 
 
 def quote_of(
-    now: Nanos, desk: Desk, wanted: Wanted, quote_id: int, params: Params, params_version: int
+    now: Nanos,
+    desk: Desk,
+    wanted: Wanted,
+    quote_id: int,
+    trigger: str,
+    params: Params,
+    params_version: int,
 ) -> Quote:
     """The decision as the oms hears it; it holds for one lease."""
     assert desk.book is not None
@@ -20,6 +26,7 @@ def quote_of(
         ts=now,
         instrument=desk.instrument,
         quote_id=quote_id,
+        trigger=trigger,
         levels=wanted.ladder.levels,
         fair=wanted.stance.mid,
         reservation=wanted.stance.reservation,

@@ -36,6 +36,8 @@ class Quote(Message, frozen=True, kw_only=True):
     book_ts: Nanos
     book_seen: Nanos
     params_version: int
+    trigger: str = "book"
+    """What made the quoter think: `book`, `beat`, `position`, `lease`, `status`, `listing`, …"""
     withheld: tuple[tuple[str, str], ...] = ()
     """(side, reason) of each side that is not quoted although the quote stands."""
 

@@ -43,6 +43,17 @@ def test_a_gate_shuts_and_opens_again(kind: str, changes: dict[str, Any], reason
     scene.quote()
 
 
+def test_a_dated_future_may_stand_away_from_the_index_by_its_basis() -> None:
+    scene = Scene(names=(DATED,))
+    scene.mids[DATED] = 86_500.0
+    scene.ticker_changes = {"index_price": 85_000.0}
+    scene.warm()
+    scene.quote(DATED)
+    scene.ticker_changes = {"index_price": 85_000.0, "mark_price": 85_500.0}
+    scene.pass_time(1.0)
+    assert scene.refusal(DATED) == "dislocated"
+
+
 def test_no_lease_heard_for_its_length_is_no_lease() -> None:
     scene = Scene().warm()
     scene.lease_changes = {"until": Nanos(scene.now + SECOND)}
