@@ -26,9 +26,11 @@ def tick_to_order_lines(report: tick_to_order.Report) -> Iterable[str]:
         f"{drive.rounds} rounds of {drive.seconds:g} s a row, in turns; medians of rounds"
     )
     yield (
-        f"one instrument; the OMS is allowed {MATCHING_PER_S:g} requests/s, the account 1,000; orders "
-        "answered at once; journals as in production (JOURNAL=false leaves them out)"
+        f"one instrument; the OMS may send {MATCHING_PER_S:g} requests/s, the account takes 1,000 and "
+        "answers at once"
     )
+    yield "journals as in production (JOURNAL=false leaves them out)"
+    yield "late: answered after a younger move, counted with its own time; missed: never answered"
     yield ""
     titles = ("p50", "p99", "p99.9", "moves", "late", "missed", "CPU us/frame")
     yield f"{'':<{_WIDTH}}" + "".join(f"{title:>{_column(title)}}" for title in titles)
