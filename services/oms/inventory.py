@@ -4,8 +4,6 @@ Owns the telling; the counting is the ledger's. Positions are compared with what
 a turn that moves nothing says nothing.
 """
 
-from collections.abc import Iterable
-
 from services.oms.exposure import Working, working_of
 from services.oms.ledger import BadInventory, Ledger
 from services.oms.orders import Orders
@@ -115,8 +113,3 @@ class Inventory:
     def unbooked(self) -> bool:
         """Whether an order closed with fills that no trade has told yet."""
         return any(not order.alive and order.exposed > 0.0 for order in self._orders)
-
-    def skip(self, trades: Iterable[VenueTrade]) -> None:
-        """Take trades as counted: the position adopted with them has them in."""
-        for trade in trades:
-            self.ledger.skip(trade.trade_id)

@@ -1,6 +1,7 @@
 """Fills to positions: every trade of the account counted once, whoever told it and however often.
 
-A trade is known by its id; the reply to an order, the user channel and the history all tell the same
+A trade is known by its id and its time (an exchange that was set up anew may number from the start
+again); the reply to an order, the user channel and the history all tell the same
 trades and may tell them in any order. The amount held is the sum of signed amounts, so it does not depend
 on that order; average and realized profit follow the average-cost method (for inverse contracts harmonic,
 see `shared/instruments.py`), which does.
@@ -13,9 +14,10 @@ import msgspec
 from shared.deribit.codec import VenueTrade
 from shared.instruments import Instrument, Payoff
 from shared.kernel import Nanos
-from shared.units import round_satoshi
+from shared.units import round_satoshi, to_ms
 
 _TRADES_REMEMBERED = 20_000
+_TRADES_STORED = 1_000
 _FORMAT = 1
 
 
@@ -52,9 +54,9 @@ class Ledger:
         """Venue time up to which the history was compared and nothing was missing; 0: never."""
         self._seen: dict[str, None] = {}
 
-    def has(self, trade_id: str) -> bool:
+    def has(self, trade: VenueTrade) -> bool:
         """Whether this trade was counted."""
-        return trade_id in self._seen
+        return _key(trade) in self._seen
 
     def amounts(self) -> dict[str, float]:
         """Signed amounts by instrument."""
@@ -64,15 +66,15 @@ class Ledger:
         """What is held of an instrument; an empty holding is begun where there was none."""
         return self.holdings.setdefault(instrument, Holding())
 
-    def skip(self, trade_id: str) -> None:
+    def skip(self, trade: VenueTrade) -> None:
         """Take a trade as counted: the adopted position has it in already."""
-        self._remember(trade_id)
+        self._remember(trade)
 
     def book(self, trade: VenueTrade, spec: Instrument | None) -> bool:
         """Count a trade; False when it was counted before. Without a specification: inverse."""
-        if self.has(trade.trade_id):
+        if self.has(trade):
             return False
-        self._remember(trade.trade_id)
+        self._remember(trade)
         held = self.holding(trade.instrument)
         _add(held, trade.side.sign * trade.amount, trade.price, spec or _UNLISTED)
         held.fees = round_satoshi(held.fees + trade.fee)
@@ -96,7 +98,7 @@ class Ledger:
 
     def dump(self) -> str:
         """The inventory as JSON, to be stored."""
-        trades = tuple(self._seen)[-1000:]
+        trades = tuple(self._seen)[-_TRADES_STORED:]
         inventory = Inventory(
             format=_FORMAT,
             complete_to=self.complete_to,
@@ -117,8 +119,8 @@ class Ledger:
         self.complete_to = inventory.complete_to
         self._seen = dict.fromkeys(inventory.trades)
 
-    def _remember(self, trade_id: str) -> None:
-        self._seen[trade_id] = None
+    def _remember(self, trade: VenueTrade) -> None:
+        self._seen[_key(trade)] = None
         if len(self._seen) > _TRADES_REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
@@ -138,6 +140,10 @@ _UNLISTED = Instrument(
     maker_fee=0.0,
     taker_fee=0.0,
 )
+
+
+def _key(trade: VenueTrade) -> str:
+    return f"{trade.trade_id}@{to_ms(trade.ts)}"
 
 
 def _add(held: Holding, signed: float, price: float, spec: Instrument) -> None:

@@ -183,15 +183,13 @@ class Reconciliation:
         self._out.count("reconciliations")
         self._book(now, round_.trades)
         self._compare_orders(now, round_)
-        different = self._compare_positions(now, round_)
-        ledger = self._inventory.ledger
-        if different:
-            return Nanos(now + AGAIN)
+        # Before the first agreement nothing may rest; whatever does is on its way out.
+        waits = not self.agreed and bool(self._orders.alive())
+        if self._compare_positions(now, round_) or waits:
+            self._strikes += 1
+            return Nanos(now + AGAIN) if self._strikes < STRIKES else None
         self._strikes = 0
-        if not self.agreed and self._orders.alive():
-            # Nothing may rest before the first agreement; whatever does is on its way out.
-            return Nanos(now + AGAIN)
-        ledger.complete_to = round_.until
+        self._inventory.ledger.complete_to = round_.until
         self._inventory.reconciled = now
         self.agreed, self.adopting = True, False
         return None
@@ -203,7 +201,7 @@ class Reconciliation:
                 self._inventory.book(now, trade, recovered=True)
             else:
                 # A ledger that begins here takes the position as it finds it, trades included.
-                ledger.skip(trade.trade_id)
+                ledger.skip(trade)
 
     def _compare_positions(self, now: Nanos, round_: Round) -> bool:
         exchange = {position.instrument: position for position in round_.positions}
@@ -219,8 +217,7 @@ class Reconciliation:
         differences = tuple(d for d in differences if not self._delivered(now, d[0], d[2]))
         if not differences:
             return True
-        self._strikes += 1
-        if self._strikes == STRIKES:
+        if self._strikes == STRIKES - 1:
             detail = "; ".join(f"{name}: here {a}, exchange {b}" for name, a, b in differences)
             self._out.anomaly(now, "position_mismatch", Severity.CRITICAL, detail)
         return True

@@ -50,7 +50,7 @@ class Line:
         )
         limits = self._effective()
         self._budget = Budget(limits, reserve=self._reserve(limits))
-        self._woken_at: Nanos | None = None
+        self._wake_at: Nanos | None = None
 
     @property
     def ready(self) -> bool:
@@ -114,7 +114,7 @@ class Line:
 
     def woke(self, now: Nanos) -> list[Output]:
         """The session's timer is due."""
-        self._woken_at = None
+        self._wake_at = None
         outputs = self._carry_out(self._session.woke(now))
         for output in outputs:
             self._settle(now, output)
@@ -142,8 +142,9 @@ class Line:
                 case _:
                     rest.append(output)
         at = self._session.next_wake
-        if at is not None and at != self._woken_at:
-            self._woken_at = at
+        # Most frames only put the next wake off; then the one asked for comes early and asks again.
+        if at is not None and (self._wake_at is None or at < self._wake_at):
+            self._wake_at = at
             self._out.wake("venue", at)
         return rest
 
