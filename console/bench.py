@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bench", choices=_BENCHES, help="; ".join(map(": ".join, _BENCHES.items())))
     parser.add_argument("--rate", type=_positive, default=1000.0, help="book frames a second")
     parser.add_argument("--moves", type=_positive, default=40.0, help="requotes a second, up to 45")
-    parser.add_argument("--seconds", type=_positive, default=7.0, help="length of a round")
+    parser.add_argument("--seconds", type=_positive, default=6.0, help="length of a round")
     parser.add_argument("--rounds", type=_whole, help="rounds of every row; default 3, core 15")
     parser.add_argument("--json", type=Path, help="write the report to this file as well")
 
