@@ -37,7 +37,7 @@ SETTLING = 1 * SECOND
 """Beyond a request's deadline, to allow for clocks: from then on it cannot be executed any more."""
 LOOK_EVERY = 1 * SECOND
 RETRY_AFTER = 250 * MILLISECOND
-"""After a refusal that changed nothing, e.g. during settlement."""
+"""After a refusal that changed nothing, e.g. during settlement, or one that a look-up belies."""
 
 _REPORTED = (Meaning.NEVER_RETRY, Meaning.UNKNOWN_OUTCOME)
 
@@ -235,9 +235,9 @@ class Wire:
             happening = _happening(context.verb, meaning)
             self._orders.happen(now, order, happening, name)
             if happening is Happening.CHANGE_REFUSED:
-                order.not_before = Nanos(now + RETRY_AFTER)
-                self._out.wake("retry", order.not_before)
-        return Outcome(order, rejected=context.verb in (Verb.PLACE, Verb.EDIT))
+                self._pause(now, order)
+        wanted = context.verb in (Verb.PLACE, Verb.EDIT)
+        return Outcome(order, rejected=wanted and meaning is not Meaning.UNKNOWN_OUTCOME)
 
     def unanswered(self, now: Nanos, silence: Unanswered, context: ForOrder) -> Outcome:
         """A request timed out, or the socket was lost."""
@@ -275,10 +275,18 @@ class Wire:
             return
         matches = [seen for seen in found if seen.label == order.label]
         if matches:
+            contradicted, order.not_before = order.closed_by_word, Nanos(0)
             newest = max(matches, key=lambda seen: seen.updated)
             self._orders.observe(now, order, newest, answers=True)
+            if contradicted and order.alive:
+                self._pause(now, order)
         elif order.closed_by_word or now >= order.deadline + SETTLING:
             self._orders.happen(now, order, Happening.NOT_FOUND, "not found at the exchange")
+
+    def _pause(self, now: Nanos, order: Order) -> None:
+        """The venue does not do it now: not again at once."""
+        order.not_before = Nanos(now + RETRY_AFTER)
+        self._out.wake("retry", order.not_before)
 
     def _unclear(self, now: Nanos, order: Order | None, current: bool, why: str) -> None:
         if order is not None and current and order.alive:

@@ -74,6 +74,8 @@ class Line:
         self.tamper: Tamper = once
         self.connectable = True
         self._swallowed = b""
+        self._refusals: list[tuple[str, int]] = []
+        self.rewrite: Callable[[bytes], bytes] = bytes
         self.incarnation = 0
         self._conns = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -144,6 +146,10 @@ class Line:
                 case Close(conn=conn, reason=reason):
                     self.at(LATENCY, self._closer(conn, reason))
 
+    def receive(self, data: bytes) -> None:
+        """A frame out of nowhere."""
+        self.tell(FrameIn(link="private", data=data))
+
     def _receiver(self, conn: int, data: bytes) -> Callable[[], None]:
         def receive() -> None:
             if conn == self.conn:
@@ -164,10 +170,25 @@ class Line:
         """Frames with these words never arrive at the exchange; empty: all do again."""
         self._swallowed = words
 
+    def refuse(self, method: str, code: int, times: int = 1) -> None:
+        """The next requests of a method are answered with an error instead of being carried out."""
+        self._refusals += [(method, code)] * times
+
+    def _refused(self, frame: dict[str, Any]) -> bool:
+        for number, (method, code) in enumerate(self._refusals):
+            if frame["method"] == method:
+                del self._refusals[number]
+                error = {"code": code, "message": "refused by the test"}
+                answer = {"jsonrpc": "2.0", "id": frame["id"], "error": error}
+                self.at(LATENCY, self._receiver(self._conns, json.dumps(answer).encode()))
+                return True
+        return False
+
     def _carry_out(self, data: bytes) -> None:
         conn = self.conn
+        data = self.rewrite(data)
         self.sent.append(json.loads(data))
-        if self._swallowed and self._swallowed in data:
+        if (self._swallowed and self._swallowed in data) or self._refused(self.sent[-1]):
             return
 
         def arrive() -> None:
