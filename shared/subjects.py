@@ -94,7 +94,6 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
     ),
     "oms": (
         InstrumentListed,
-        Book,
         Ticker,
         FeedStatus,
         Quote,

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from services.marketdata.feed import DEPTH_EVERY
 from services.marketdata.floor import Floor, News, anomaly
 from services.marketdata.roster import Answer, Roster
 from shared.deribit.channels import Interval
@@ -125,7 +126,12 @@ class Marketdata:
     def _start(self, now: Nanos) -> list[Effect]:
         self._started = now
         self._floor.figures.start(now)
-        timers = {"status": STATUS_EVERY, "listing": LISTING_EVERY, "health": HEALTH_EVERY}
+        timers = {
+            "status": STATUS_EVERY,
+            "listing": LISTING_EVERY,
+            "health": HEALTH_EVERY,
+            "depth": DEPTH_EVERY,
+        }
         return [WakeAt(timer, Nanos(now + every)) for timer, every in timers.items()]
 
     def _wake(self, now: Nanos, timer: str) -> list[Effect]:
@@ -138,6 +144,9 @@ class Marketdata:
                 told = self._tell(now, self._floor.beat(now))
                 again = WakeAt("status", Nanos(now + STATUS_EVERY))
                 return [*told, *self._ask_tickers(now), again]
+            case "depth":
+                told = self._tell(now, self._floor.deepen(now))
+                return [*told, WakeAt("depth", Nanos(now + DEPTH_EVERY))]
             case "listing":
                 listings = [Publish(feed.listing(now)) for feed in self._floor.feeds.values()]
                 return [*listings, WakeAt("listing", Nanos(now + LISTING_EVERY))]

@@ -14,12 +14,14 @@ from shared.deribit.codec import BookFrame
 from shared.instruments import BookState
 from shared.kernel import Nanos
 from shared.messages import Book, FeedState, InstrumentListed, Ticker, Trades
-from shared.units import SECOND, to_ms
+from shared.units import MILLISECOND, SECOND, to_ms
 
 TICKER_EVERY = SECOND
 """An unchanged ticker is repeated this often, and one that is not heard for so long is asked for."""
 BOOK_EVERY = SECOND
 """An unchanged book is repeated this often, for whoever came late."""
+DEPTH_EVERY = Nanos(100 * MILLISECOND)
+"""What changed behind the touch is told this often, as the venue's own batched channel does."""
 
 Verdict = tuple[FeedState, str]
 
@@ -44,6 +46,7 @@ class Feed:
         self._book_said: Book | None = None
         self._book_said_at = now
         self._book_heard = now
+        self._depth_waits = False
         self.ticker_asked = False
         self._ticker: Ticker | None = None
         self._ticker_heard = now
@@ -101,9 +104,17 @@ class Feed:
         return fault
 
     def fresh_book(self, now: Nanos, depth: int) -> Book | None:
-        """The top of the book if it differs from what was published last."""
-        top = (self.book.bids.top(depth), self.book.asks.top(depth))
+        """The top of the book if it differs from what was published last.
+
+        A moved touch is news at once. What only changed in size or depth waits until `DEPTH_EVERY`
+        has passed since the last word: nobody acts on it sooner, and every word wakes processes.
+        """
         said = self._book_said
+        self._depth_waits = said is not None and now - self._book_said_at < DEPTH_EVERY
+        if said is not None and self._depth_waits and self._touch_is(said):
+            return None
+        self._depth_waits = False
+        top = (self.book.bids.top(depth), self.book.asks.top(depth))
         if said is not None and (said.bids, said.asks) == top:
             return None
         self._book_said_at = now
@@ -116,6 +127,16 @@ class Feed:
             asks=top[1],
         )
         return self._book_said
+
+    def waiting_depth(self, now: Nanos, depth: int) -> Book | None:
+        """The top of the book if a change of it was held back and its time has come."""
+        return self.fresh_book(now, depth) if self._depth_waits and self.is_live else None
+
+    def _touch_is(self, said: Book) -> bool:
+        return (
+            self.book.bids.top(1)[0][0] == said.bids[0][0]
+            and self.book.asks.top(1)[0][0] == said.asks[0][0]
+        )
 
     def repeated_book(self, now: Nanos) -> Book | None:
         """What was published last, once it was not heard for a while."""

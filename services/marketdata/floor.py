@@ -197,6 +197,11 @@ class Floor:
                 news.renew.append(feed.book_channel)
         return news
 
+    def deepen(self, now: Nanos) -> News:
+        """Books whose depth changed a while ago and was held back."""
+        books = (feed.waiting_depth(now, self.params.depth_levels) for feed in self.feeds.values())
+        return News(messages=[book for book in books if book is not None])
+
     def judge_all(self, now: Nanos) -> list[Message]:
         """The status of every feed whose state or reason has changed."""
         return [status for feed in self.feeds.values() for status in self._judge(now, feed)]

@@ -257,3 +257,34 @@ def test_open_interest_is_waited_for_before_anything_is_followed() -> None:
     followed = {status.instrument for status in scene.heard(FeedStatus)}
     assert len(followed) == 3
     assert not followed & set(nearest)
+
+
+def test_a_moved_touch_is_told_at_once_and_depth_a_tenth_of_a_second_later() -> None:
+    scene = Scene().connect()
+    scene.pass_time(0.3)
+    change_id = scene.book().change_id
+
+    def change(action: str, price: float, amount: float) -> int:
+        nonlocal change_id
+        data = {
+            "type": "change",
+            "timestamp": scene.now // 1_000_000,
+            "instrument_name": PERPETUAL,
+            "prev_change_id": change_id,
+            "change_id": change_id + 1,
+            "bids": [[action, price, amount]],
+            "asks": [],
+        }
+        change_id += 1
+        scene.said.clear()
+        scene.venue_says(f"book.{PERPETUAL}.100ms", data)
+        return len(scene.heard(Book, PERPETUAL))
+
+    assert change("change", 59_999.0, 500.0) == 1
+    assert change("change", 59_999.0, 510.0) == 0
+    assert change("new", 60_000.0, 10.0) == 1
+    assert scene.book().bids[0] == (60_000.0, 10.0)
+    assert change("change", 59_999.0, 520.0) == 0
+    scene.pass_time(0.2)
+    assert dict(scene.book().bids)[59_999.0] == 520.0
+    assert scene.state() is FeedState.LIVE
