@@ -14,19 +14,23 @@ _FINAL_KEPT = 2 * MINUTE
 
 
 class Orders:
-    """The orders of one label prefix. Final ones are kept a while for late frames."""
+    """The orders of one label prefix. Iterating gives those that may still fill or be booked.
+
+    The others are kept a while, to be found by late frames.
+    """
 
     def __init__(self, out: Outbox, prefix: str) -> None:
         self._out = out
         self._prefix = prefix
         self._orders: dict[str, Order] = {}
+        self._matter: dict[str, Order] = {}
         self._labels: dict[str, str] = {}
         """Order id to label."""
         self._incarnation = 0
         self._number = 0
 
     def __iter__(self) -> Iterator[Order]:
-        return iter(tuple(self._orders.values()))
+        return iter(tuple(self._matter.values()))
 
     def begin(self, incarnation: int) -> None:
         """A new life of the process: labels never repeat."""
@@ -48,7 +52,7 @@ class Orders:
         """Orders that may rest, oldest first."""
         return [
             order
-            for order in self._orders.values()
+            for order in self._matter.values()
             if order.alive and instrument in (None, order.instrument)
         ]
 
@@ -113,6 +117,7 @@ class Orders:
     def told(self, now: Nanos, order: Order, tick_to_order_us: float | None = None) -> None:
         """Publish an order as it stands now."""
         order.changed = now
+        self._file(order)
         self._out.say(
             OrderChanged(
                 ts=now,
@@ -139,12 +144,19 @@ class Orders:
         if order is not None:
             order.booked = round(order.booked + trade.amount, 8)
             order.filled = max(order.filled, order.booked)
+            self._file(order)
         return order
+
+    def _file(self, order: Order) -> None:
+        if order.alive or order.exposed > 0.0:
+            self._matter[order.label] = order
+        else:
+            self._matter.pop(order.label, None)
 
     def prune(self, now: Nanos) -> None:
         """Forget orders that closed a while ago and whose fills are all counted."""
         for order in tuple(self._orders.values()):
-            if not order.alive and order.exposed == 0.0 and now - order.changed > _FINAL_KEPT:
+            if order.label not in self._matter and now - order.changed > _FINAL_KEPT:
                 del self._orders[order.label]
                 if order.order_id is not None:
                     self._labels.pop(order.order_id, None)

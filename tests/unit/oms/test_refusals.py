@@ -169,9 +169,12 @@ def test_orders_long_closed_are_forgotten_and_memory_stays_flat() -> None:
         rig.pass_time(0.05)
         rig.quote(bid=None, ask=None)
         rig.pass_time(0.05)
-    assert len(list(rig.oms._orders)) == 10
-    rig.pass_time(125.0)
+    labels = {change.label for change in rig.changes()}
+    assert len(labels) == 10
+    assert all(rig.oms._orders.get(label) for label in labels)
     assert list(rig.oms._orders) == []
+    rig.pass_time(125.0)
+    assert not any(rig.oms._orders.get(label) for label in labels)
 
 
 def test_a_stale_order_that_only_the_channel_tells_of_is_cancelled() -> None:
