@@ -9,6 +9,7 @@ for "looked at".
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -59,6 +60,7 @@ RULES: dict[str, str] = {
 _TICK = 100 * MILLISECOND
 _OMS_SILENT = 2_500 * MILLISECOND
 _WITNESSES = 5
+_LATENCIES = 100_000
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ class Auditor:
         self.grace = Nanos(grace_ms * MILLISECOND)
         self.unexplained_max_btc = unexplained_max_btc
         self.counts: dict[str, int] = {}
-        self.tick_to_order_us: list[float] = []
+        self.tick_to_order_us: deque[float] = deque(maxlen=_LATENCIES)
         self.positions: dict[str, Position] = {}
         self.fills: dict[str, Filled] = {}
         self.anomalies: dict[str, int] = {}
@@ -227,10 +229,10 @@ class Auditor:
         self.orders[order.label] = order
         if order.state.is_final:
             self.orders.pop(order.label)
+        if order.tick_to_order_us is not None:
+            self.tick_to_order_us.append(order.tick_to_order_us)
         if known is None and order.state is OrderState.PENDING:
             self._count("orders_placed")
-            if order.tick_to_order_us is not None:
-                self.tick_to_order_us.append(order.tick_to_order_us)
             if self._killed_at is not None:
                 allowed = order.purpose is not Purpose.QUOTE or order.ts <= self._killed_at
                 self._check("kill_is_final", allowed, lambda: f"{order.label} at {now}")

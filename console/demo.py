@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, help="write a JSON report to this file")
     parser.add_argument("--tape", type=Path, help="trade on a recorded trade tape (CSV)")
     parser.add_argument("--speed", type=_positive, default=1.0, help="market seconds a second")
-    parser.add_argument("--activity", type=_positive, default=1.0, help="1: a quiet market")
+    parser.add_argument("--activity", type=_positive, default=6.0, help="1: a quiet market")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated market")
     parser.add_argument("--port", type=int, default=8080, help="of the control API; 0: a free one")
     parser.add_argument("--config", type=Path, default=_CONFIG, help="parameter file")

@@ -1,14 +1,14 @@
 """The demo's report: what was seen and done, what it cost, and which invariants held."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from backtest.invariants import Auditor
 from shared.subjects import SERVICES
 
 
-def percentiles(values: Sequence[float]) -> dict[str, float | int | None]:
+def percentiles(values: Iterable[float]) -> dict[str, float | int | None]:
     """Count, median and tails of a sample; None where there is nothing to say."""
     ordered = sorted(values)
 

@@ -198,7 +198,7 @@ class Screen:
         line = Text("\nper second  ", style="dim")
         for kind in ("Book", "trades", "Ticker", "Quote", "OrderChanged"):
             line.append(f"{kind.lower()} {rates.get(kind, 0.0):.1f}   ")
-        latencies = sorted(self._auditor.tick_to_order_us[-1_000:])
+        latencies = sorted(self._auditor.tick_to_order_us)
         if latencies:
             line.append(f"tick to order p50 {latencies[len(latencies) // 2] / 1e3:.2f} ms   ")
         last = self._auditor.last_anomaly

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 import signal
 import time
 from typing import Any
@@ -91,8 +92,9 @@ class Show:
                 if left_s is not None and left_s <= 0:
                     break
                 self._cast.check()
+                drawn = self._screen.draw(_now())
                 if live is not None:
-                    live.update(self._screen.draw(_now()), refresh=True)
+                    live.update(drawn, refresh=True)
                 await self._pause()
         self._picture()
 
@@ -164,7 +166,10 @@ class Show:
             return
         recorder = Console(record=True, width=120, file=io.StringIO())
         recorder.print(self._screen.draw(_now()))
-        self._args.svg.write_text(recorder.export_svg(title="./mm demo"), encoding="utf-8")
+        picture = recorder.export_svg(title="./mm demo")
+        # The fonts would be fetched from elsewhere by whoever looks at the picture.
+        picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+        self._args.svg.write_text(picture, encoding="utf-8")
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

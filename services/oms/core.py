@@ -122,7 +122,8 @@ class Oms:
 
     def _quoted(self, now: Nanos, quote: Quote | NoQuote) -> None:
         self._permission.wanted[quote.instrument] = quote
-        self._desk.steer(now, quote.instrument)
+        by_book = isinstance(quote, Quote) and quote.trigger == "book"
+        self._desk.steer(now, quote.instrument, quote.book_seen if by_book else None)
         if isinstance(quote, Quote):
             self._out.wake(f"quote:{quote.instrument}", quote.valid_until)
 

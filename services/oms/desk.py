@@ -66,8 +66,11 @@ class Desk:
         for instrument in dict.fromkeys(names):
             self.steer(now, instrument)
 
-    def steer(self, now: Nanos, instrument: str) -> None:
-        """Bring one instrument's orders to what is wanted and allowed now."""
+    def steer(self, now: Nanos, instrument: str, tick: Nanos | None = None) -> None:
+        """Bring one instrument's orders to what is wanted and allowed now.
+
+        `tick`: when the book frame was seen that this follows from; None: another cause.
+        """
         if not self._line.ready:
             return
         refusal = self._permission.refusal(now, instrument)
@@ -87,7 +90,7 @@ class Desk:
         quote = self._permission.wanted[instrument]
         if isinstance(quote, Quote):
             for change in diff(now, quote, quotes, self.params, exposure.net):
-                self._change(now, quote, change)
+                self._change(now, quote, change, tick)
 
     def hedge(self, now: Nanos, hedge: Hedge) -> None:
         """Carry out a hedge once, or say why not."""
@@ -161,16 +164,18 @@ class Desk:
         command = Cancel(label=order.label, order_id=order.order_id, reason=reason)
         self.wire.cancel(now, gate.approve_cancel(command))
 
-    def _change(self, now: Nanos, quote: Quote, change: Place | Edit | Cancel) -> None:
+    def _change(
+        self, now: Nanos, quote: Quote, change: Place | Edit | Cancel, tick: Nanos | None
+    ) -> None:
         match change:
             case Cancel():
                 self._pull(now, self._known(change.label), change.reason)
             case Place():
-                self._place(now, quote, change)
+                self._place(now, quote, change, tick)
             case Edit():
-                self._edit(now, quote, change)
+                self._edit(now, quote, change, tick)
 
-    def _place(self, now: Nanos, quote: Quote, change: Place) -> None:
+    def _place(self, now: Nanos, quote: Quote, change: Place, tick: Nanos | None) -> None:
         if self._is_held(now, change):
             return
         approved = gate.approve(change, self._scene(now, change.instrument))
@@ -178,9 +183,9 @@ class Desk:
             self._deny(now, change, approved)
             return
         self._denied.pop((change.instrument, change.side), None)
-        self.wire.place(now, approved, self._until(quote), quote.book_seen)
+        self.wire.place(now, approved, self._until(quote), tick)
 
-    def _edit(self, now: Nanos, quote: Quote, change: Edit) -> None:
+    def _edit(self, now: Nanos, quote: Quote, change: Edit, tick: Nanos | None) -> None:
         order = self._known(change.label)
         if not order.idle or now < order.not_before:
             return
@@ -191,7 +196,7 @@ class Desk:
             self._deny(now, change, approved)
             done = False
         else:
-            done = self.wire.edit(now, approved, self._until(quote))
+            done = self.wire.edit(now, approved, self._until(quote), tick)
         # What cannot be moved out of danger is taken away: a cancel has credits of its own.
         if not done and change.urgent:
             self._cancel(now, order, "cannot be moved")

@@ -109,10 +109,17 @@ class Orders:
         if changed:
             self.told(now, order)
 
-    def happen(self, now: Nanos, order: Order, happening: Happening, reason: str = "") -> None:
+    def happen(
+        self,
+        now: Nanos,
+        order: Order,
+        happening: Happening,
+        reason: str = "",
+        tick_to_order_us: float | None = None,
+    ) -> None:
         """Move an order by the table, and tell."""
         if order.move(happening, reason):
-            self.told(now, order)
+            self.told(now, order, tick_to_order_us)
 
     def told(self, now: Nanos, order: Order, tick_to_order_us: float | None = None) -> None:
         """Publish an order as it stands now."""

@@ -76,9 +76,12 @@ class Wire:
         self._line = line
 
     def place(
-        self, now: Nanos, approved: Approved[Place], until: Nanos, book_seen: Nanos
+        self, now: Nanos, approved: Approved[Place], until: Nanos, tick: Nanos | None
     ) -> Order | None:
-        """Rest a quote, void unless executed before `until`; None: no credit."""
+        """Rest a quote, void unless executed before `until`; None: no credit.
+
+        `tick`: when the book frame was seen that leads to this order at once; None: another cause.
+        """
         command = approved.command
         order = self._drafted(command, Purpose.QUOTE, command.layer, now, until)
         order.quote_id = command.quote_id
@@ -90,8 +93,7 @@ class Wire:
             label=order.label,
             valid_until=self._line.venue_time(order.deadline),
         )
-        tick_to_order_us = (now - book_seen) / 1_000 if book_seen else None
-        return self._sent(now, order, request, Priority.QUOTE, tick_to_order_us)
+        return self._sent(now, order, request, Priority.QUOTE, _since(now, tick))
 
     def take(self, now: Nanos, approved: Approved[Take]) -> Order | None:
         """Reduce at once; None: no credit."""
@@ -140,8 +142,8 @@ class Wire:
         self._orders.add(now, order, tick_to_order_us)
         return order
 
-    def edit(self, now: Nanos, approved: Approved[Edit], until: Nanos) -> bool:
-        """Move a resting quote; False: no credit."""
+    def edit(self, now: Nanos, approved: Approved[Edit], until: Nanos, tick: Nanos | None) -> bool:
+        """Move a resting quote; False: no credit. `tick` as in `place`."""
         command = approved.command
         order = self._known(command.label)
         if order.order_id is None:
@@ -162,7 +164,7 @@ class Wire:
         order.aim_price, order.aim_amount = command.price, total
         order.layer, order.quote_id = command.layer, command.quote_id
         self._out.count("edits")
-        self._orders.happen(now, order, Happening.EDIT_SENT)
+        self._orders.happen(now, order, Happening.EDIT_SENT, tick_to_order_us=_since(now, tick))
         return True
 
     def cancel(self, now: Nanos, approved: Approved[Cancel]) -> bool:
@@ -303,3 +305,8 @@ def _happening(verb: Verb, meaning: Meaning) -> Happening:
     if meaning is Meaning.NORMAL:
         return Happening.RACED
     return Happening.CHANGE_REFUSED
+
+
+def _since(now: Nanos, tick: Nanos | None) -> float | None:
+    """Microseconds from a tick to now."""
+    return None if tick is None else (now - tick) / 1_000

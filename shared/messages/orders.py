@@ -51,7 +51,7 @@ class OrderChanged(Message, frozen=True, kw_only=True):
     reason: str
     venue_ts: Nanos
     tick_to_order_us: float | None = None
-    """From the book frame at our socket to the order frame, on the order's first send."""
+    """From the book frame at our socket to the order frame that follows from it, when one does."""
 
 
 class Liquidity(StrEnum):

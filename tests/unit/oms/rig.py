@@ -105,6 +105,7 @@ class Rig(Line):
         amount: float = 1_000.0,
         valid_s: float = 60.0,
         layers: int = 1,
+        trigger: str = "book",
     ) -> None:
         """One level a side, or more of them a dollar apart; None leaves a side out."""
         self._quotes += 1
@@ -135,6 +136,7 @@ class Rig(Line):
                 book_ts=self.now,
                 book_seen=Nanos(self.now - 150_000),
                 params_version=0,
+                trigger=trigger,
             )
         )
 

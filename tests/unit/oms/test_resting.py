@@ -40,10 +40,21 @@ def test_a_quote_rests_post_only_with_a_label_and_a_deadline() -> None:
         assert 0 < valid_for_ms <= 2_000
 
 
-def test_tick_to_order_is_told_once_with_the_first_send() -> None:
+def test_tick_to_order_is_told_of_what_a_book_frame_leads_to_at_once() -> None:
     rig = quoting()
+    rig.quote(bid=59_980.0)
+    rig.pass_time(0.1)
+    rig.quote(bid=59_970.0, trigger="beat")
+    rig.pass_time(0.1)
     told = [(c.state, c.tick_to_order_us) for c in rig.changes() if c.side is Side.BUY]
-    assert told == [(OrderState.PENDING, 150.0), (OrderState.OPEN, None)]
+    assert told == [
+        (OrderState.PENDING, 150.0),
+        (OrderState.OPEN, None),
+        (OrderState.EDITING, 150.0),
+        (OrderState.OPEN, None),
+        (OrderState.EDITING, None),
+        (OrderState.OPEN, None),
+    ]
 
 
 def test_an_unchanged_quote_sends_nothing() -> None:
