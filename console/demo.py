@@ -9,6 +9,7 @@ with the exchange's own ledger, and leaves no process behind.
 import argparse
 import asyncio
 import contextlib
+import math
 import socket
 import sys
 import tempfile
@@ -51,9 +52,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"must be above 0, came: {text}")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, came {text!r}")
     return value
 
 

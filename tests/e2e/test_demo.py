@@ -161,7 +161,8 @@ def test_a_recorded_tape_is_traded(tmp_path: Path) -> None:
         (["--tape", "nowhere.csv"], "there is no such file"),
         (["--report", "nowhere/r.json"], "its folder does not exist"),
         (["--config", "nowhere.toml"], "cannot be read"),
-        (["--for", "-3"], "must be above 0"),
+        (["--for", "-3"], "expected a number above 0"),
+        (["--speed", "fast"], "expected a number above 0, came 'fast'"),
         (["--fro", "3"], "--fro"),
     ],
 )
