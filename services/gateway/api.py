@@ -40,7 +40,14 @@ USD per BTC, times in UTC. Commands wait up to one second for the services to ob
 
 def create_app(view: Gateway, port: Port, token: str, env: str) -> FastAPI:
     """The application over one view; `token` is the only key."""
-    app = FastAPI(title="Deribit market maker", version="1", description=DESCRIPTION)
+    # Whoever types a kill at night does not type a content type; the token already keeps pages of
+    # other origins from commanding.
+    app = FastAPI(
+        title="Deribit market maker",
+        version="1",
+        description=DESCRIPTION,
+        strict_content_type=False,
+    )
     _add_problems(app)
     _add_health(app, view)
     guard = [Depends(_guard(token))]

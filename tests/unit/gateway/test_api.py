@@ -153,6 +153,16 @@ async def test_a_kill_is_latched_before_it_is_told(plane: Plane) -> None:
     assert answer["mode"] == "killed"
 
 
+async def test_a_command_typed_into_curl_without_a_content_type_is_obeyed(plane: Plane) -> None:
+    answer = await plane.client.post(
+        "/kill",
+        content=b'{"reason": "three in the morning"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert msgspec.json.decode(plane.state["kill_latch"])["reason"] == "three in the morning"
+
+
 async def test_a_kill_goes_on_when_the_state_store_fails(plane: Plane) -> None:
     plane.state_fault = "no answer in time"
 
