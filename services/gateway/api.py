@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway import reports
 from services.gateway.bodies import (
@@ -40,14 +41,8 @@ USD per BTC, times in UTC. Commands wait up to one second for the services to ob
 
 def create_app(view: Gateway, port: Port, token: str, env: str) -> FastAPI:
     """The application over one view; `token` is the only key."""
-    # Whoever types a kill at night does not type a content type; the token already keeps pages of
-    # other origins from commanding.
-    app = FastAPI(
-        title="Deribit market maker",
-        version="1",
-        description=DESCRIPTION,
-        strict_content_type=False,
-    )
+    app = FastAPI(title="Deribit market maker", version="1", description=DESCRIPTION)
+    app.add_middleware(_EveryBodyIsJson)
     _add_problems(app)
     _add_health(app, view)
     guard = [Depends(_guard(token))]
@@ -55,6 +50,24 @@ def create_app(view: Gateway, port: Port, token: str, env: str) -> FastAPI:
     _add_params(app, view, guard)
     _add_commands(app, Commands(view, port), guard)
     return app
+
+
+class _EveryBodyIsJson:
+    """Reads every body as JSON, whatever it calls itself.
+
+    Whoever types a kill into curl at night does not type a content type. The token, which no page of
+    another origin has, already keeps such pages from commanding.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http":
+            headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+        await self._app(scope, receive, send)
 
 
 def _guard(token: str) -> Any:
