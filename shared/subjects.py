@@ -100,6 +100,7 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
         NoQuote,
         Hedge,
         Lease,
+        Resume,
         Kill,
         ParamsChanged,
     ),

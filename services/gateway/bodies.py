@@ -38,7 +38,8 @@ class ResumeBody(Body):
     instrument: str | None = Field(default=None, description="one instrument; none: everything")
     confirm: bool = Field(
         default=False,
-        description="needed to leave KILLED; also counts losses anew from the present equity",
+        description="needed to leave KILLED, and to take over the exchange's positions where ours "
+        "differ; also counts losses anew from the present equity",
     )
 
 

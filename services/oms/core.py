@@ -39,6 +39,7 @@ from shared.messages import (
     ParamsApplied,
     ParamsChanged,
     Quote,
+    Resume,
     Severity,
     Ticker,
 )
@@ -103,6 +104,8 @@ class Oms:
                 self._desk.hedge(now, event)
             case Kill():
                 self._killed(now, event)
+            case Resume(instrument=None, confirm=True):
+                self._venue.reconciliation.confirmed(now, event.ts)
             case InstrumentListed():
                 self._inventory.specs[event.instrument] = event.spec
             case ParamsChanged():

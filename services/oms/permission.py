@@ -30,6 +30,8 @@ class Permission:
         self.down: dict[str, str] = {"venue": "not connected yet"}
         """Links that are down, with the reason."""
         self.starting = True
+        self.disputed = False
+        """Starting again, because positions differ from the exchange's."""
         self.stopping = False
         self.latch: Latch | None = None
         self.lease: Lease | None = None
@@ -81,7 +83,7 @@ class Permission:
         if self.down:
             return f"link_{min(self.down)}"
         if self.starting:
-            return "starting"
+            return "position_mismatch" if self.disputed else "starting"
         if self.lease is None:
             return "no_lease"
         if self.lease.mode in (Mode.PAUSED, Mode.KILLED):

@@ -5,8 +5,10 @@ When all have answered, trades that nobody had told are booked first, because th
 differences; then positions must be equal to the last unit, and orders are held against each other.
 
 Answers are taken at slightly different moments, so one round that differs proves nothing: it is repeated
-at once, and only the third in a row is an anomaly. `reconciled` moves on only with a round that agrees, so
-a difference that stays takes the lease away by itself.
+at once, and only the third in a row is a dispute: a critical anomaly, and nothing rests until a round agrees
+again, be it because the missing trades were found or because an operator confirmed that the exchange is
+right (an exchange that was set up anew, a correction by hand). `reconciled` moves on only with a round that
+agrees, so a difference that stays takes the lease away as well.
 
 Before the first agreement the exchange is simply right: its positions are adopted, with their average price.
 Orders that bear our prefix and that this process did not send are taken into the book of orders and then
@@ -37,6 +39,10 @@ _OVERLAP = 10 * SECOND
 _LOOK_BACK = MINUTE
 # Recent trades are kept a day by the venue and older ones answered from its archive, which lags.
 _RECENT = 23 * HOUR
+_REMEDY = (
+    "nothing rests until they agree: look at the exchange's own record, then resume with confirm: true "
+    "to take its positions over"
+)
 
 
 class Part(StrEnum):
@@ -82,7 +88,15 @@ class Reconciliation:
         self.agreed = False
         self.adopting = True
         """No round has agreed in this process: the exchange's positions are taken over."""
+        self.disputed: Nanos | None = None
+        """Since when the positions differ beyond doubt; None: they do not."""
         self.foreign_orders = 0
+
+    def confirmed(self, now: Nanos, said: Nanos) -> None:
+        """An operator takes the exchange's word; a confirmation from before the dispute is none."""
+        if self.disputed is not None and said >= self.disputed:
+            self.adopting = True
+            self.begin(now)
 
     def lost(self) -> None:
         """The line is gone: whatever is local is belief again."""
@@ -191,7 +205,7 @@ class Reconciliation:
         self._strikes = 0
         self._inventory.ledger.complete_to = round_.until
         self._inventory.reconciled = now
-        self.agreed, self.adopting = True, False
+        self.agreed, self.adopting, self.disputed = True, False, None
         return None
 
     def _book(self, now: Nanos, trades: list[VenueTrade]) -> None:
@@ -218,8 +232,9 @@ class Reconciliation:
         if not differences:
             return True
         if self._strikes == STRIKES - 1:
-            detail = "; ".join(f"{name}: here {a}, exchange {b}" for name, a, b in differences)
-            self._out.anomaly(now, "position_mismatch", Severity.CRITICAL, detail)
+            self.agreed, self.disputed = False, now
+            found = "; ".join(f"{name}: here {a}, exchange {b}" for name, a, b in differences)
+            self._out.anomaly(now, "position_mismatch", Severity.CRITICAL, f"{found}; {_REMEDY}")
         return True
 
     def _adopt(self, now: Nanos, name: str, ours: float, theirs: float, average: float) -> None:

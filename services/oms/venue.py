@@ -83,6 +83,7 @@ class Venue:
         """A reconciliation round has all its answers."""
         again = self.reconciliation.conclude(now)
         self._permission.starting = not self.reconciliation.agreed
+        self._permission.disputed = self.reconciliation.disputed is not None
         if again is not None:
             self._out.wake("reconcile", again)
 

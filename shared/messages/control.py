@@ -14,7 +14,7 @@ class Pause(Message, frozen=True, kw_only=True):
 
 
 class Resume(Message, frozen=True, kw_only=True):
-    """Quote again. `confirm` must be true to leave KILLED."""
+    """Quote again. `confirm` must be true to leave KILLED, or to take over positions that differ."""
 
     command_id: str
     by: str
