@@ -11,17 +11,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-import msgspec
-
 from services.gateway.bodies import KillBody, ParamsBody, PauseBody, ResumeBody
 from services.gateway.reports import Document, confirmations
-from services.gateway.view import PARAMS, Gateway
+from services.gateway.view import Gateway
 from shared.kernel import Message, Nanos
 from shared.messages import Kill, Mode, ParamsChanged, Pause, Resume
 from shared.messages.codec import encode
 from shared.params import BadParams, change_params
+from shared.state import KILL_LATCH, PARAMS, latch_of, write_latch
 
-KILL_LATCH = "kill_latch"
 ANSWER_S = 1.0
 
 
@@ -95,14 +93,12 @@ class Commands:
 
     async def kill(self, body: KillBody) -> Document:
         """Latch, tell, and say what became of both."""
-        now = self._port.now()
-        latch = {"reason": body.reason, "by": body.by, "ts": now, "flatten": body.flatten}
+        command = Kill(ts=self._port.now(), command_id=self._id("kill"), **body.model_dump())
         failure = ""
         try:
-            await self._port.write(KILL_LATCH, msgspec.json.encode(latch).decode())
+            await self._port.write(KILL_LATCH, write_latch(latch_of(command)))
         except StateUnavailable as error:
             failure = str(error)
-        command = Kill(ts=now, command_id=self._id("kill"), **body.model_dump())
         self._port.publish(command)
         reached = self._view.up["bus"]
         if failure and not reached:

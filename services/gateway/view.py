@@ -43,25 +43,16 @@ from shared.messages import (
     Quote,
     Ticker,
 )
-from shared.params import BadParams, Params, parse_params
+from shared.params import BadParams, Params
+from shared.state import PARAMS, ParamsInForce, params_of, read_params
 from shared.units import SECOND
 
-PARAMS = "params"
 FILLS_KEPT = 1_000
 ORDERS_KEPT = 1_000
 ANOMALIES_KEPT = 200
 LATENCIES_KEPT = 10_000
 RATE_SECONDS = 10
 _SECOND = "second"
-
-
-class ParamsNow(msgspec.Struct, frozen=True, kw_only=True):
-    """The set in force: version 0 is the configuration file's."""
-
-    params: Params
-    version: int = 0
-    by: str = "configuration"
-    ts: Nanos = Nanos(0)
 
 
 class Gateway:
@@ -72,7 +63,7 @@ class Gateway:
     remembers: tuple[str, ...] = (PARAMS,)
 
     def __init__(self, params: Params) -> None:
-        self.params = ParamsNow(params=params)
+        self.params = ParamsInForce(params=params)
         self.applied: dict[str, ParamsApplied] = {}
         self.up: dict[str, bool] = {"bus": False, "state": False}
         self.instruments: dict[str, InstrumentListed] = {}
@@ -175,20 +166,15 @@ class Gateway:
     def _params_changed(self, message: ParamsChanged) -> None:
         """Only a newer set counts: history is told again after a restart."""
         if message.version > self.params.version:
-            self.params = ParamsNow(
-                params=parse_params(message.params),
-                version=message.version,
-                by=message.by,
-                ts=message.ts,
-            )
+            self.params = params_of(message)
 
     def _restore(self, event: Restored) -> None:
         """Stored parameters that are no longer valid are shown as not in force: services refuse them too."""
         if event.key != PARAMS or not event.value:
             return
         try:
-            self._params_changed(msgspec.json.decode(event.value, type=ParamsChanged))
-        except (msgspec.DecodeError, BadParams) as error:
+            self.params = read_params(event.value)
+        except BadParams as error:
             self.params = msgspec.structs.replace(
                 self.params, by=f"configuration (stored parameters are unusable: {error})"
             )

@@ -46,6 +46,7 @@ from shared.kernel import (
 )
 from shared.messages import Health, ParamsApplied, ParamsChanged
 from shared.params import BadParams, Params, parse_params
+from shared.state import read_params
 from shared.units import HOUR, MILLISECOND, SECOND
 
 LINK = "public"
@@ -249,9 +250,8 @@ class Marketdata:
         if event.value is None:
             return []
         try:
-            stored = msgspec.json.decode(event.value, type=ParamsChanged)
-            self._floor.params = parse_params(stored.params).marketdata
-        except (msgspec.DecodeError, BadParams) as error:
+            self._floor.params = read_params(event.value).params.marketdata
+        except BadParams as error:
             return [Halt(f"stored parameters are unusable, set them again: {error}")]
         return []
 

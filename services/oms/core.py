@@ -4,15 +4,13 @@ Owns nothing but the routing and the timers. Orders live in `orders`, decisions 
 positions in `inventory`, the exchange's truth in `reconcile`, the socket in `session`.
 """
 
-import msgspec
-
 from services.oms.desk import Desk
-from services.oms.inventory import INVENTORY, Inventory
+from services.oms.inventory import Inventory
 from services.oms.label import check_prefix
 from services.oms.order import IllegalMove
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
-from services.oms.permission import Permission, latch_of, read_latch, write_latch
+from services.oms.permission import Permission
 from services.oms.session import LINK, Line
 from services.oms.venue import Venue
 from shared.kernel import (
@@ -43,11 +41,19 @@ from shared.messages import (
     Severity,
     Ticker,
 )
-from shared.params import BadParams, Params, parse_params
+from shared.params import BadParams, Params
+from shared.state import (
+    INVENTORY,
+    KILL_LATCH,
+    PARAMS,
+    latch_of,
+    params_of,
+    read_latch,
+    read_params,
+    write_latch,
+)
 from shared.units import SECOND, from_seconds
 
-PARAMS = "params"
-KILL_LATCH = "kill_latch"
 BEAT = SECOND
 
 
@@ -133,7 +139,7 @@ class Oms:
     def _leased(self, now: Nanos, lease: Lease) -> None:
         if self._permission.leased(lease):
             # A host writes again what it ever stored when the state comes back: let that be the end.
-            self._out.do(Store(KILL_LATCH, ""))
+            self._out.do(Store(KILL_LATCH, write_latch(None)))
         self._out.wake("lease", lease.until)
         self._desk.steer_all(now)
 
@@ -151,7 +157,11 @@ class Oms:
         self._venue.reconciliation.begin(now)
 
     def _changed(self, now: Nanos, change: ParamsChanged) -> None:
-        reason = self._apply(now, change)
+        reason = ""
+        try:
+            self._apply(now, params_of(change).params)
+        except BadParams as error:
+            reason = str(error)
         self._out.say(
             ParamsApplied(
                 ts=now,
@@ -162,34 +172,24 @@ class Oms:
             )
         )
 
-    def _apply(self, now: Nanos, change: ParamsChanged) -> str:
-        try:
-            self._params = parse_params(change.params)
-        except BadParams as error:
-            return str(error)
-        self._desk.params = self._params.oms
-        self._line.apply(now, self._params.oms)
-        return ""
+    def _apply(self, now: Nanos, params: Params) -> None:
+        self._params = params
+        self._desk.params = params.oms
+        self._line.apply(now, params.oms)
 
     def _restored(self, now: Nanos, restored: Restored) -> None:
-        match restored.key:
-            case "inventory":
-                self._inventory.restore(now, restored.value)
-            case "kill_latch":
-                latch = read_latch(restored.value)
-                if latch is not None:
-                    self._permission.latched(latch)
-            case "params" if restored.value:
-                try:
-                    change = msgspec.json.decode(restored.value, type=ParamsChanged)
-                    reason = self._apply(now, change)
-                except msgspec.DecodeError as error:
-                    reason = str(error)
-                if reason:
-                    detail = f"stored parameters are left out: {reason}"
-                    self._out.anomaly(now, "stored_params", Severity.WARNING, detail)
-            case _:
-                pass
+        if not restored.value:
+            return
+        if restored.key == INVENTORY:
+            self._inventory.restore(now, restored.value)
+        elif restored.key == KILL_LATCH:
+            self._permission.latch = read_latch(restored.value)
+        elif restored.key == PARAMS:
+            try:
+                self._apply(now, read_params(restored.value).params)
+            except BadParams as error:
+                detail = f"stored parameters are left out: {error}"
+                self._out.anomaly(now, "stored_params", Severity.WARNING, detail)
 
     def _linked(self, now: Nanos, event: LinkUp | LinkDown) -> None:
         match event:

@@ -12,8 +12,7 @@ from shared.deribit.codec import VenueTrade
 from shared.instruments import Instrument
 from shared.kernel import Nanos, Store
 from shared.messages import Filled, Liquidity, Position, Purpose, Severity
-
-INVENTORY = "inventory"
+from shared.state import INVENTORY
 
 
 class Inventory:
@@ -29,10 +28,8 @@ class Inventory:
         self._said: dict[str, tuple[int, Working, Nanos]] = {}
         self._stored: tuple[int, Nanos] = (0, Nanos(0))
 
-    def restore(self, now: Nanos, stored: str | None) -> None:
+    def restore(self, now: Nanos, stored: str) -> None:
         """Continue from what the last process stored; what cannot be read is left out, loudly."""
-        if not stored:
-            return
         try:
             self.ledger.load(stored)
         except BadInventory as error:

@@ -8,19 +8,9 @@ The kill latch is left only when risk has said KILLED itself and then something 
 crossed the kill on its way must not undo it.
 """
 
-import msgspec
-
 from shared.kernel import Nanos
-from shared.messages import FeedState, FeedStatus, Kill, Lease, Mode, NoQuote, Quote
-
-
-class Latch(msgspec.Struct, frozen=True, kw_only=True):
-    """The kill latch as it is stored; an empty or null value means that it is not set."""
-
-    reason: str
-    by: str
-    ts: Nanos
-    flatten: bool = False
+from shared.messages import FeedState, FeedStatus, Lease, Mode, NoQuote, Quote
+from shared.state import Latch
 
 
 class Permission:
@@ -40,13 +30,10 @@ class Permission:
         self._latch_confirmed = False
 
     def latched(self, latch: Latch) -> Latch:
-        """The kill switch was thrown; the latch in force. A second kill can only add flattening."""
-        if self.latch is not None:
-            flatten = self.latch.flatten or latch.flatten
-            latch = msgspec.structs.replace(self.latch, flatten=flatten)
-        self.latch = latch
+        """The kill switch was thrown; the latch in force."""
+        self.latch = latch if self.latch is None else self.latch.joined(latch)
         self._latch_confirmed = False
-        return latch
+        return self.latch
 
     def leased(self, lease: Lease) -> bool:
         """Risk speaks; whether that lifted the latch. An older lease than the present is ignored."""
@@ -105,23 +92,3 @@ class Permission:
                 return "no_quote"
             case Quote(valid_until=until):
                 return "quote_expired" if now >= until else None
-
-
-def latch_of(kill: Kill) -> Latch:
-    """The latch that a kill sets."""
-    return Latch(reason=kill.reason, by=kill.by, ts=kill.ts, flatten=kill.flatten)
-
-
-def read_latch(stored: str | None) -> Latch | None:
-    """A stored latch. Text that cannot be read counts as set: the careful reading."""
-    if stored is None or stored.strip() in ("", "null"):
-        return None
-    try:
-        return msgspec.json.decode(stored, type=Latch)
-    except msgspec.DecodeError:
-        return Latch(reason=f"unreadable latch {stored[:80]!r}", by="state", ts=Nanos(0))
-
-
-def write_latch(latch: Latch) -> str:
-    """The latch as JSON, to be stored."""
-    return msgspec.json.encode(latch).decode()

@@ -4,8 +4,6 @@ It thinks about an instrument when its touch has moved by a share of the half-sp
 that enters the decision has changed, and on every beat of the timer.
 """
 
-import msgspec
-
 from services.quoter.decision import House, decide, floored_sigma
 from services.quoter.desk import Desk
 from services.quoter.gates import LISTING_AGE_MAX, Refusal
@@ -40,6 +38,7 @@ from shared.messages import (
     Ticker,
 )
 from shared.params import BadParams, Params, parse_params
+from shared.state import read_params
 from shared.units import BPS, MILLISECOND, SECOND, from_seconds
 
 BEAT = "beat"
@@ -196,11 +195,10 @@ class Quoter:
         if event.value is None:
             return []
         try:
-            stored = msgspec.json.decode(event.value, type=ParamsChanged)
-            self._params = parse_params(stored.params)
-        except (msgspec.DecodeError, BadParams) as error:
+            stored = read_params(event.value)
+        except BadParams as error:
             return [Halt(f"stored parameters are unusable, set them again: {error}")]
-        self._params_version = stored.version
+        self._params, self._params_version = stored.params, stored.version
         return []
 
     def _wake(self, now: Nanos, timer: str) -> list[Effect]:

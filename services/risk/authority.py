@@ -9,18 +9,7 @@ import msgspec
 from services.risk.limits import ANOMALY_HOLD, ANOMALY_HOLD_OTHER, SEVERITY, Verdict
 from shared.kernel import Nanos, Store
 from shared.messages import Anomaly, Mode, Pause, Severity
-
-KILL_LATCH = "kill_latch"
-MODE = "mode"
-
-
-class Latch(msgspec.Struct, frozen=True, kw_only=True):
-    """Why nothing trades any more. Stored as JSON under `kill_latch`; an empty value means unlatched."""
-
-    reason: str
-    by: str
-    ts: Nanos
-    flatten: bool = False
+from shared.state import KILL_LATCH, MODE, Latch, write_latch
 
 
 class Pauses(msgspec.Struct, kw_only=True):
@@ -47,31 +36,19 @@ class Authority:
         self.pauses = Pauses()
         self._anomalies: dict[str, Nanos] = {}
 
-    def restore_latch(self, now: Nanos, stored: str) -> None:
-        """Take over the latch; what is there but unreadable counts as latched."""
-        if not stored:
-            self.latch = None
-            return
-        try:
-            self.latch = msgspec.json.decode(stored, type=Latch)
-        except msgspec.DecodeError as error:
-            self.latch = Latch(reason=f"stored latch is unreadable: {error}", by="risk", ts=now)
-
     def restore_pauses(self, stored: str) -> None:
         """Take over the pauses; raises `msgspec.DecodeError` when they cannot be read."""
         self.pauses = msgspec.json.decode(stored, type=Pauses)
 
     def kill(self, latch: Latch) -> Store:
-        """Latch; a second kill can add the wish to flatten but never takes it back."""
-        if self.latch is not None:
-            latch = msgspec.structs.replace(self.latch, flatten=self.latch.flatten or latch.flatten)
-        self.latch = latch
-        return Store(KILL_LATCH, msgspec.json.encode(latch).decode())
+        """Latch; a second kill joins the first."""
+        self.latch = latch if self.latch is None else self.latch.joined(latch)
+        return Store(KILL_LATCH, write_latch(self.latch))
 
     def unlatch(self) -> Store:
         """Only ever on an operator's confirmed resume."""
         self.latch = None
-        return Store(KILL_LATCH, "")
+        return Store(KILL_LATCH, write_latch(self.latch))
 
     def pause(self, message: Pause) -> Store:
         """Pause one instrument or everything."""

@@ -7,7 +7,7 @@ withdrawn before anything else happens. It only routes; the rules are in the mod
 
 import msgspec
 
-from services.risk.authority import KILL_LATCH, MODE, Authority, Latch
+from services.risk.authority import Authority
 from services.risk.day import TradingDay
 from services.risk.exposure import Exposure
 from services.risk.hedge import Hedger
@@ -49,12 +49,21 @@ from shared.messages import (
     Severity,
     Ticker,
 )
-from shared.messages.codec import MalformedMessage, decode_message
-from shared.params import BadParams, Params, parse_params
+from shared.params import BadParams, Params
+from shared.state import (
+    KILL_LATCH,
+    MODE,
+    PARAMS,
+    PNL_DAY,
+    Latch,
+    ParamsInForce,
+    latch_of,
+    params_of,
+    read_latch,
+    read_params,
+)
 from shared.units import MILLISECOND, SECOND, from_ms
 
-PARAMS = "params"
-PNL_DAY = "pnl_day"
 PNL_EVERY = Nanos(500 * MILLISECOND)
 UNEXPLAINED_RUNNING = 3
 """Account reports in a row that must disagree before it is an anomaly."""
@@ -108,7 +117,7 @@ class Risk:
             case Pause() | Resume() | Kill():
                 return self._commanded(now, event)
             case ParamsChanged():
-                return [*self._changed(now, event), *self._review(now)]
+                return [self._changed(now, event), *self._review(now)]
             case Message():
                 return [*self._heard(now, event), *self._review(now)]
             case _:
@@ -157,15 +166,14 @@ class Risk:
             return []
         try:
             if event.key == PARAMS:
-                message = decode_message(event.value.encode())
-                return self._changed(now, message) if isinstance(message, ParamsChanged) else []
+                return [self._in_force(now, read_params(event.value))]
             if event.key == KILL_LATCH:
-                self.authority.restore_latch(now, event.value)
+                self.authority.latch = read_latch(event.value)
             elif event.key == MODE:
                 self.authority.restore_pauses(event.value)
             elif event.key == PNL_DAY:
                 self.day.restore(now, event.value)
-        except (msgspec.DecodeError, MalformedMessage) as error:
+        except (msgspec.DecodeError, BadParams) as error:
             detail = f"stored {event.key} cannot be read and is left out: {error}"
             return [self._anomaly(now, "stored_state", Severity.WARNING, detail)]
         return []
@@ -197,8 +205,7 @@ class Risk:
         effects: list[Effect] = []
         match command:
             case Kill():
-                latch = Latch(reason=command.reason, by=command.by, ts=now, flatten=command.flatten)
-                effects.append(self.authority.kill(latch))
+                effects.append(self.authority.kill(latch_of(command)))
             case Pause():
                 effects.append(self.authority.pause(command))
             case Resume():
@@ -222,17 +229,22 @@ class Risk:
                 effects.append(self.authority.unlatch())
         return effects
 
-    def _changed(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
+    def _changed(self, now: Nanos, message: ParamsChanged) -> Effect:
         try:
-            self.params = parse_params(message.params)
-            self.version = message.version
-            applied, reason = True, ""
+            return self._in_force(now, params_of(message))
         except BadParams as error:
-            applied, reason = False, str(error)
-        answer = ParamsApplied(
-            ts=now, source=self.name, version=message.version, applied=applied, reason=reason
+            return self._applied(now, message.version, str(error))
+
+    def _in_force(self, now: Nanos, wanted: ParamsInForce) -> Effect:
+        self.params, self.version = wanted.params, wanted.version
+        return self._applied(now, wanted.version, "")
+
+    def _applied(self, now: Nanos, version: int, reason: str) -> Effect:
+        return Publish(
+            ParamsApplied(
+                ts=now, source=self.name, version=version, applied=not reason, reason=reason
+            )
         )
-        return [Publish(answer)]
 
     def _review(self, now: Nanos, by: str = "", renew: bool = False) -> list[Effect]:
         if self._started is None:

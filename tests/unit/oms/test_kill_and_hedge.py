@@ -96,7 +96,7 @@ def test_the_latch_survives_a_restart() -> None:
     assert rig.requests("private/buy", "private/sell") == []
 
 
-@pytest.mark.parametrize(("stored", "killed"), [("", False), ("null", False), ("{torn", True)])
+@pytest.mark.parametrize(("stored", "killed"), [("", False), ("null", True), ("{torn", True)])
 def test_a_latch_that_cannot_be_read_counts_as_set(stored: str, killed: bool) -> None:
     rig = Rig(state={"kill_latch": stored}).live()
     rig.quote()

@@ -25,14 +25,15 @@ from tests.unit.risk.scene import (
 def test_a_kill_is_stored_before_it_is_told_and_ends_the_lease() -> None:
     scene = Scene().start().alive()
 
-    effects = scene.tell(kill(scene.now))
+    word = kill(scene.now)
+    effects = scene.tell(word)
 
     assert isinstance(effects[0], Store)
     assert effects[0].key == "kill_latch"
     assert msgspec.json.decode(effects[0].value) == {
         "reason": "drill",
         "by": "ana",
-        "ts": scene.now,
+        "ts": word.ts,
         "flatten": False,
     }
     told = [effect.message for effect in effects[1:] if isinstance(effect, Publish)]
