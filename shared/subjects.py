@@ -35,7 +35,9 @@ from shared.messages import (
     Trades,
 )
 
-SERVICES = ("marketdata", "quoter", "oms", "risk", "gateway")
+TRADING = ("marketdata", "quoter", "oms", "risk")
+"""The services that run on parameters."""
+SERVICES = (*TRADING, "gateway")
 KINDS = ("data", "evt", "cmd", "ctl")
 
 
@@ -71,9 +73,9 @@ TOPICS: dict[type[Message], Topic] = {
     Resume: Topic("ctl", "risk", "resume", False, ("gateway",)),
     Kill: Topic("ctl", "risk", "kill", False, ("gateway",)),
     ParamsChanged: Topic("ctl", "all", "params", False, ("gateway",)),
-    ParamsApplied: Topic("evt", None, "params", False, SERVICES),
+    ParamsApplied: Topic("evt", None, "params", False, TRADING),
     Health: Topic("data", None, "health", False, SERVICES),
-    Anomaly: Topic("evt", None, "anomaly", False, SERVICES),
+    Anomaly: Topic("evt", None, "anomaly", False, TRADING),
 }
 
 # The auditor is no service: it listens in tests, demos and drills, and says nothing.
@@ -82,10 +84,8 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
     "quoter": (
         InstrumentListed,
         Book,
-        Trades,
         Ticker,
         FeedStatus,
-        Filled,
         OrderChanged,
         Position,
         Account,

@@ -13,12 +13,10 @@ import msgspec
 from services.gateway.view import Gateway
 from shared.kernel import Nanos
 from shared.messages import Lease, Mode, Quote
-from shared.subjects import SERVICES
+from shared.subjects import SERVICES, TRADING
 from shared.units import MILLISECOND, SECOND, Side
 
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
-CONFIRMING = tuple(service for service in SERVICES if service != "gateway")
-"""The services that run on parameters and say so."""
 
 Document = dict[str, Any]
 
@@ -201,9 +199,9 @@ def confirmations(view: Gateway, version: int) -> Document:
     """Who runs on a version now, who refused it and why, and who has not answered."""
     answers = {name: said for name, said in view.applied.items() if said.version == version}
     return {
-        "confirmed": [name for name in CONFIRMING if name in answers and answers[name].applied],
+        "confirmed": [name for name in TRADING if name in answers and answers[name].applied],
         "refused": {name: said.reason for name, said in answers.items() if not said.applied},
-        "missing": [name for name in CONFIRMING if name not in answers],
+        "missing": [name for name in TRADING if name not in answers],
     }
 
 

@@ -1,5 +1,5 @@
 """Owns: the private connection, every order's life, the pre-trade gate, the ledger of fills.
-
-Hears: quotes, hedges, the lease, control, instruments, tickers, feed status; the venue's frames.
-Says: orders, fills, positions, the account, health, anomalies; nothing rests that the lease forbids.
+Hears: the venue's private frames; `Quote`, `NoQuote`, `Hedge`; `Lease`, `Kill`, `Resume`; `InstrumentListed`,
+`Ticker`, `FeedStatus`; `ParamsChanged`.
+Says: `OrderChanged`, `Filled`, `Position`, `Account`; `Health`, `Anomaly`, `ParamsApplied`.
 """

@@ -1,4 +1,5 @@
 """Owns: limits, mode, kill latch, the lease, exposure, profit and loss, hedges.
-Hears: instruments, books, tickers, feeds, orders, fills, positions, account, health, anomalies, control.
-Says: `Lease`, `ModeChanged`, `Pnl`, `Hedge`.
+Hears: `InstrumentListed`, `Book`, `Ticker`, `FeedStatus`; `OrderChanged`, `Filled`, `Position`, `Account`;
+`Health`, `Anomaly`; `Pause`, `Resume`, `Kill`, `ParamsChanged`.
+Says: `Lease`, `ModeChanged`, `Pnl`, `Hedge`; `Health`, `Anomaly`, `ParamsApplied`.
 """

@@ -1,13 +1,20 @@
 """One table says who speaks and who listens; nothing else builds a subject."""
 
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
 from shared import subjects
 from shared.kernel import Message, Nanos
 from shared.messages import Anomaly, AnyMessage, Filled, OrderChanged, Severity
-from shared.subjects import HEARS, KINDS, SERVICES, TOPICS
+from shared.subjects import HEARS, KINDS, SERVICES, TOPICS, TRADING
 
 ALL_TYPES = AnyMessage.__args__
+NAMES = {kind.__name__ for kind in ALL_TYPES}
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def matches(pattern: str, subject: str) -> bool:
@@ -90,3 +97,40 @@ def test_a_service_is_told_only_the_types_it_hears() -> None:
     )
     assert subjects.is_heard("risk", message)
     assert not subjects.is_heard("quoter", message)
+
+
+def card(service: str, line: str) -> set[str]:
+    """The messages that a service's card names behind `Hears` or `Says`."""
+    doc = import_module(f"services.{service}").__doc__ or ""
+    text = re.search(rf"^{line}: (.*?)(?=^[A-Z]\w+: |\Z)", doc, re.DOTALL | re.MULTILINE)
+    assert text is not None, f"the card of {service} has no line {line}"
+    return set(re.findall(r"`(\w+)`", text[1]))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_services_card_names_what_it_says(service: str) -> None:
+    said = {kind.__name__ for kind, topic in TOPICS.items() if service in topic.speakers}
+    in_its_own_name = {kind.__name__ for kind, topic in TOPICS.items() if topic.owner is None}
+    named = card(service, "Says")
+    assert named <= said
+    assert said - named <= in_its_own_name
+
+
+@pytest.mark.parametrize("service", ["quoter", "oms", "risk"])
+def test_a_services_card_names_what_it_hears(service: str) -> None:
+    assert card(service, "Hears") == {kind.__name__ for kind in HEARS[service]}
+
+
+@pytest.mark.parametrize("service", TRADING)
+def test_a_core_knows_every_type_it_is_told_and_waits_for_no_other(service: str) -> None:
+    """What nobody matches would wake a process for nothing; what is not subscribed to never comes."""
+    tree = ast.parse((ROOT / "services" / service / "core.py").read_text())
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & NAMES
+    matched = {
+        node.cls.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.MatchClass) and isinstance(node.cls, ast.Name)
+    } & NAMES
+    heard = {kind.__name__ for kind in HEARS[service]}
+    assert heard <= used
+    assert matched <= heard
