@@ -22,9 +22,9 @@ FLOORS = (
     Floor(
         "kill switch, limits, lease and gate",
         "services/risk/*,services/oms/gate.py,services/oms/permission.py",
-        90,
+        95,
     ),
-    Floor("simulator", "backtest/*,mock_deribit/*", 85),
+    Floor("simulator", "backtest/*,mock_deribit/*", 93),
 )
 
 
