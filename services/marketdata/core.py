@@ -98,7 +98,7 @@ class Marketdata:
 
     def _react(self, now: Nanos, event: Event) -> list[Effect]:
         match event:
-            case FrameIn(link="public"):
+            case FrameIn():
                 self._floor.heard(now)
                 return self._do(now, self._session.received(now, event.data))
             case Wake():
@@ -165,10 +165,11 @@ class Marketdata:
         effects: list[Effect] = []
         for output in outputs:
             match output:
+                case Notified():
+                    news = self._floor.hear(now, output.channel, output.data)
+                    effects += self._tell(now, news)
                 case Transmit(data):
                     effects.append(Send(LINK, data))
-                case Notified(channel, data):
-                    effects += self._tell(now, self._floor.hear(now, channel, data))
                 case Ready():
                     effects += self._ask_roster(now)
                 case Answered() | Refused() | Unanswered():

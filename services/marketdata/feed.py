@@ -25,6 +25,8 @@ DEPTH_EVERY = Nanos(100 * MILLISECOND)
 
 Verdict = tuple[FeedState, str]
 
+LIVE: Verdict = (FeedState.LIVE, "")
+
 
 class Feed:
     """Told the frames of one instrument; keeps what it last published to say only news."""
@@ -60,7 +62,7 @@ class Feed:
     @property
     def is_live(self) -> bool:
         """The last verdict was LIVE."""
-        return self.verdict is not None and self.verdict[0] is FeedState.LIVE
+        return self.verdict is LIVE
 
     def listing(self, now: Nanos) -> InstrumentListed:
         """The instrument's card."""
@@ -133,10 +135,7 @@ class Feed:
         return self.fresh_book(now, depth) if self._depth_waits and self.is_live else None
 
     def _touch_is(self, said: Book) -> bool:
-        return (
-            self.book.bids.top(1)[0][0] == said.bids[0][0]
-            and self.book.asks.top(1)[0][0] == said.asks[0][0]
-        )
+        return self.book.bids.best == said.bids[0][0] and self.book.asks.best == said.asks[0][0]
 
     def repeated_book(self, now: Nanos) -> Book | None:
         """What was published last, once it was not heard for a while."""
@@ -191,4 +190,4 @@ class Feed:
             return FeedState.SYNCING, "a side of the book is empty"
         if silent_ms > stale_ms:
             return FeedState.STALE, f"nothing heard for {silent_ms:.0f} ms"
-        return FeedState.LIVE, ""
+        return LIVE

@@ -129,16 +129,16 @@ class Floor:
         feed = self.feeds.get(parsed.instrument)
         try:
             match parsed.topic:
-                case Topic.INSTRUMENT_STATE:
-                    return self._hear_state(now, decode_instrument_state(data))
-                case Topic.PLATFORM_STATE:
-                    return self._hear_platform(now, decode_platform_state(data))
                 case Topic.BOOK if feed is not None:
                     return self._hear_book(now, feed, data)
                 case Topic.TRADES if feed is not None:
                     return self._hear_trades(now, feed, data)
                 case Topic.TICKER if feed is not None:
                     return self._hear_ticker(now, feed, data)
+                case Topic.INSTRUMENT_STATE:
+                    return self._hear_state(now, decode_instrument_state(data))
+                case Topic.PLATFORM_STATE:
+                    return self._hear_platform(now, decode_platform_state(data))
                 case _:
                     self.figures.count("unwanted_frames")
                     return News()

@@ -1,6 +1,7 @@
 """Channel names: built and read here and nowhere else."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -91,6 +92,7 @@ def user_portfolio_channel(currency: str) -> str:
     return f"user.portfolio.{currency.lower()}"
 
 
+@lru_cache(maxsize=256)
 def parse_channel(name: str) -> Channel:
     """Take a channel name apart; what this system never asks for is `Topic.OTHER`."""
     if name in (PLATFORM_STATE, USER_LOCK):

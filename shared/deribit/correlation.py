@@ -82,8 +82,9 @@ class Correlation:
     def next_deadline(self) -> Nanos | None:
         """When the first open request is overdue."""
         # Every request has the same time-out, so the oldest is the first.
-        first = next(iter(self._pending.values()), None)
-        return None if first is None else first.deadline
+        for oldest in self._pending.values():
+            return oldest.deadline
+        return None
 
     @property
     def clock_offset(self) -> Nanos | None:

@@ -99,8 +99,10 @@ class Session:
     @property
     def next_wake(self) -> Nanos | None:
         """When `woke` must be called next; None: nothing is due."""
+        due = self._silence_check if self._silence_check < self._refresh_at else self._refresh_at
         deadline = self._requests.next_deadline
-        due = min(self._silence_check, self._refresh_at, _NEVER if deadline is None else deadline)
+        if deadline is not None and deadline < due:
+            return deadline
         return None if due == _NEVER else due
 
     @property

@@ -156,7 +156,10 @@ def decode_platform_state(data: RawJson) -> PlatformState:
 
 
 def _levels(steps: list[words.Step]) -> tuple[Level, ...]:
-    return tuple((price, 0.0 if action == "delete" else amount) for action, price, amount in steps)
+    # A list first: a tuple from a generator takes half as long again, and every frame has two.
+    return tuple(
+        [(price, 0.0 if action == "delete" else amount) for action, price, amount in steps]
+    )
 
 
 def _instrument(listed: words.Instrument, payoff: Payoff) -> Instrument:
