@@ -39,7 +39,7 @@ from shared.messages import (
     Ticker,
     Trades,
 )
-from shared.units import MILLISECOND, SATOSHI, SECOND, Side
+from shared.units import MILLISECOND, SATOSHI, SECOND
 
 RULES: dict[str, str] = {
     "book_continuous": "no published book is crossed, empty on a side or out of order",
@@ -338,14 +338,6 @@ class Auditor:
             Verdict(rule, meaning, self._checks[rule], tuple(self._broken[rule]))
             for rule, meaning in RULES.items()
         ]
-
-    def signed_fills(self) -> Mapping[str, float]:
-        """Sum of fills by instrument, signed: what the positions must have moved by."""
-        total: dict[str, float] = {}
-        for fill in self.fills.values():
-            signed = fill.amount if fill.side is Side.BUY else -fill.amount
-            total[fill.instrument] = total.get(fill.instrument, 0.0) + signed
-        return total
 
     def _count(self, what: str, by: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + by

@@ -1,7 +1,14 @@
 """A house account's hand on one instrument: rest, move, cancel and take, in ticks and lots."""
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.messages import OrderEdit, OrderRequest, OrderState, Refused, TimeInForce
+from mock_deribit.exchange.messages import (
+    OrderEdit,
+    OrderRequest,
+    OrderState,
+    Placed,
+    Refused,
+    TimeInForce,
+)
 from shared.instruments import Instrument
 from shared.kernel import Nanos
 from shared.units import Side, on_grid
@@ -47,17 +54,7 @@ class Trader:
         """Place a limit order: (order id, tick it rests at), None if it does not rest."""
         if tick <= 0 or lots <= 0:
             return None
-        placed = self.exchange.place(
-            now,
-            self.account,
-            OrderRequest(
-                instrument=self.instrument.name,
-                side=_side(sign),
-                amount=on_grid(lots, self.instrument.amount_step),
-                price=on_grid(tick, self.instrument.tick),
-                post_only=post_only,
-            ),
-        )
+        placed = self._place(now, sign, tick, lots, TimeInForce.GTC, post_only)
         if isinstance(placed, Refused) or placed.order.state is not OrderState.OPEN:
             return None
         return placed.order.order_id, round(placed.order.price / self.instrument.tick)
@@ -92,20 +89,23 @@ class Trader:
         """Trade at once up to a limit: the lots traded."""
         if tick <= 0 or lots <= 0:
             return 0
-        placed = self.exchange.place(
-            now,
-            self.account,
-            OrderRequest(
-                instrument=self.instrument.name,
-                side=_side(sign),
-                amount=on_grid(lots, self.instrument.amount_step),
-                price=on_grid(tick, self.instrument.tick),
-                time_in_force=TimeInForce.IOC,
-            ),
-        )
+        placed = self._place(now, sign, tick, lots, TimeInForce.IOC, post_only=False)
         if isinstance(placed, Refused):
             return 0
         return round(placed.order.filled_amount / self.instrument.amount_step)
+
+    def _place(
+        self, now: Nanos, sign: int, tick: int, lots: int, lasting: TimeInForce, post_only: bool
+    ) -> Placed | Refused:
+        request = OrderRequest(
+            instrument=self.instrument.name,
+            side=_side(sign),
+            amount=on_grid(lots, self.instrument.amount_step),
+            price=on_grid(tick, self.instrument.tick),
+            time_in_force=lasting,
+            post_only=post_only,
+        )
+        return self.exchange.place(now, self.account, request)
 
 
 def _side(sign: int) -> Side:

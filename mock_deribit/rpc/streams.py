@@ -16,13 +16,9 @@ from mock_deribit.exchange.messages import (
     IndexChanged,
     LevelChange,
     LockChanged,
-    OrderUpdated,
-    PortfolioChanged,
-    PositionChanged,
     StateChanged,
     TickerChanged,
     Traded,
-    UserTraded,
 )
 from mock_deribit.rpc import wire
 from mock_deribit.rpc.channels import Channel
@@ -348,5 +344,3 @@ STREAMS: dict[str, Callable[[Channel, Exchange], Stream]] = {
     "instrument.state": StateStream,
     "platform_state": PlatformStream,
 }
-
-PrivateEvent = OrderUpdated | UserTraded | PositionChanged | PortfolioChanged

@@ -139,14 +139,18 @@ class Desk:
 
     def exposure(self, hedging: bool = False) -> Exposure:
         """Net delta and worst cases now; `hedging`: as if the hedges in flight had filled."""
+        working = working_of(self._orders)
+        return exposure_of(self._held(hedging), working, self.marks, self._inventory.specs)
+
+    def _held(self, hedging: bool) -> dict[str, float]:
+        """Signed positions by instrument."""
         positions = self._inventory.ledger.amounts()
         if hedging:
             for order in self._orders:
                 if order.purpose is Purpose.HEDGE:
                     held = positions.get(order.instrument, 0.0)
                     positions[order.instrument] = held + order.side.sign * order.exposed
-        working = working_of(self._orders)
-        return exposure_of(positions, working, self.marks, self._inventory.specs)
+        return positions
 
     def _resolve(self, now: Nanos, order: Order, refusal: str | None) -> None:
         """Settle an unknown outcome: by cancelling where it must go anyway, else by asking."""
@@ -169,7 +173,7 @@ class Desk:
     ) -> None:
         match change:
             case Cancel():
-                self._pull(now, self._known(change.label), change.reason)
+                self._pull(now, self._orders.known(change.label), change.reason)
             case Place():
                 self._place(now, quote, change, tick)
             case Edit():
@@ -186,7 +190,7 @@ class Desk:
         self.wire.place(now, approved, self._until(quote), tick)
 
     def _edit(self, now: Nanos, quote: Quote, change: Edit, tick: Nanos | None) -> None:
-        order = self._known(change.label)
+        order = self._orders.known(change.label)
         if not order.idle or now < order.not_before:
             return
         approved = gate.approve(
@@ -224,10 +228,6 @@ class Desk:
         self, now: Nanos, instrument: str, *, open_amount: float = 0.0, hedging: bool = False
     ) -> gate.Scene:
         latch = self._permission.latch
-        held = self._inventory.ledger.amounts().get(instrument, 0.0)
-        if hedging:
-            flying = [o for o in self._orders if o.purpose is Purpose.HEDGE]
-            held += sum(o.side.sign * o.exposed for o in flying if o.instrument == instrument)
         return gate.Scene(
             now=now,
             refusal=self._permission.refusal(now, instrument),
@@ -237,7 +237,7 @@ class Desk:
             hard_limit=self._hard_limit(),
             spec=self._inventory.specs.get(instrument),
             ticker=self.tickers.get(instrument),
-            held=held,
+            held=self._held(hedging).get(instrument, 0.0),
             exposure=self.exposure(hedging),
             open_amount=open_amount,
         )
@@ -249,9 +249,3 @@ class Desk:
     def _until(self, quote: Quote) -> Nanos:
         lease = self._permission.lease
         return quote.valid_until if lease is None else min(quote.valid_until, lease.until)
-
-    def _known(self, label: str) -> Order:
-        order = self._orders.get(label)
-        if order is None:
-            raise RuntimeError(f"no order {label!r} to act upon")
-        return order

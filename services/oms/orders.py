@@ -40,6 +40,13 @@ class Orders:
         """The order with this label."""
         return self._orders.get(label)
 
+    def known(self, label: str) -> Order:
+        """The order that a command speaks of, which must be there."""
+        order = self._orders.get(label)
+        if order is None:
+            raise RuntimeError(f"no order {label!r} to act upon")
+        return order
+
     def find(self, order_id: str, label: str) -> Order | None:
         """The order that a frame speaks of: trades without a label are known by the id."""
         return self._orders.get(label or self._labels.get(order_id, ""))

@@ -145,7 +145,7 @@ class Wire:
     def edit(self, now: Nanos, approved: Approved[Edit], until: Nanos, tick: Nanos | None) -> bool:
         """Move a resting quote; False: no credit. `tick` as in `place`."""
         command = approved.command
-        order = self._known(command.label)
+        order = self._orders.known(command.label)
         if order.order_id is None:
             raise RuntimeError(f"{order.label} rests without an order id")
         total = round(order.filled + command.amount, 8)
@@ -170,7 +170,7 @@ class Wire:
     def cancel(self, now: Nanos, approved: Approved[Cancel]) -> bool:
         """Take an order away; False: no credit."""
         command = approved.command
-        order = self._known(command.label)
+        order = self._orders.known(command.label)
         if command.order_id is None:
             request = requests.cancel_by_label(command.label, self._line.currency)
             context = ForOrder(command.label, Verb.CANCEL_LABEL)
@@ -247,12 +247,6 @@ class Wire:
         self._out.count("unanswered")
         self._unclear(now, order, current, silence.why)
         return Outcome(order)
-
-    def _known(self, label: str) -> Order:
-        order = self._orders.get(label)
-        if order is None:
-            raise RuntimeError(f"no order {label!r} to act upon")
-        return order
 
     def _settle(self, request_id: int, context: ForOrder) -> tuple[Order | None, bool]:
         """The order, and whether this answers its request in flight (else it is late news)."""

@@ -27,11 +27,10 @@ class OrderState(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why an order exists. Only hedges and reductions may take liquidity."""
+    """Why an order exists. Only hedges may take liquidity."""
 
     QUOTE = "quote"
     HEDGE = "hedge"
-    REDUCE = "reduce"
 
 
 class OrderChanged(Message, frozen=True, kw_only=True):

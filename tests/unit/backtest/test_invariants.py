@@ -244,7 +244,6 @@ def test_a_good_day_breaks_no_rule_and_tests_every_one() -> None:
     assert {verdict.rule: verdict.checks > 0 for verdict in auditor.verdicts()} == dict.fromkeys(
         RULES, True
     )
-    assert auditor.signed_fills() == {PERPETUAL: 1_200.0}
 
 
 @pytest.mark.parametrize(
