@@ -110,7 +110,7 @@ class Quoter:
 
     def _hear_book(self, now: Nanos, book: Book) -> list[Effect]:
         desk = self._desk(book.instrument)
-        desk.book = book
+        desk.hear_book(book)
         mid = desk.mid
         if mid is None:
             return self._evaluate(now, desk, "book")

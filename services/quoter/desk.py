@@ -23,13 +23,19 @@ _RESTING = (OrderState.OPEN, OrderState.EDITING, OrderState.CANCELLING, OrderSta
 
 
 class Desk:
-    """One instrument, by name. All of it is told by messages; nothing here decides."""
+    """One instrument, by name. All of it is told by messages; nothing here decides.
+
+    `best_bid` and `best_ask` are those of the others in USD, None without a book; they are asked for
+    far more often than told, and so kept.
+    """
 
     def __init__(self, instrument: str) -> None:
         self.instrument = instrument
         self.spec: Instrument | None = None
         self.listed = Nanos(0)
         self.book: Book | None = None
+        self.best_bid: float | None = None
+        self.best_ask: float | None = None
         self.status: FeedStatus | None = None
         self.ticker: Ticker | None = None
         self.volatility = Volatility()
@@ -44,12 +50,17 @@ class Desk:
         self.spec = message.spec
         self.listed = message.ts
 
+    def hear_book(self, message: Book | None) -> None:
+        """The top of the book, or that there is none to be believed."""
+        self.book = message
+        self._look()
+
     def hear_status(self, message: FeedStatus) -> bool:
         """Take the feed's state; a book from before a break is dropped. True when the state moved."""
         moved = self.status is None or self.status.state is not message.state
         self.status = message
         if message.state is not FeedState.LIVE:
-            self.book = None
+            self.hear_book(None)
         return moved
 
     def hear_order(self, message: OrderChanged) -> None:
@@ -58,16 +69,7 @@ class Desk:
             self._own[message.label] = message
         else:
             self._own.pop(message.label, None)
-
-    @property
-    def best_bid(self) -> float | None:
-        """Best bid of the others in USD; None without a book."""
-        return self._best(Side.BUY, self.book.bids) if self.book is not None else None
-
-    @property
-    def best_ask(self) -> float | None:
-        """Best ask of the others in USD; None without a book."""
-        return self._best(Side.SELL, self.book.asks) if self.book is not None else None
+        self._look()
 
     @property
     def mid(self) -> float | None:
@@ -77,23 +79,20 @@ class Desk:
 
     def moved_by(self) -> float:
         """How far the best bid or ask has moved since the last decision, in USD."""
-        moves = [
-            abs(now - before) if now is not None and before is not None else math.inf
-            for now, before in zip(
-                (self.best_bid, self.best_ask), self.evaluated_touch, strict=True
-            )
-        ]
-        return max(moves)
+        bid, ask = self.evaluated_touch
+        if self.best_bid is None or self.best_ask is None or bid is None or ask is None:
+            return math.inf
+        return max(abs(self.best_bid - bid), abs(self.best_ask - ask))
+
+    def _look(self) -> None:
+        book = self.book
+        self.best_bid = self._best(Side.BUY, book.bids) if book is not None else None
+        self.best_ask = self._best(Side.SELL, book.asks) if book is not None else None
 
     def _best(self, side: Side, levels: tuple[Level, ...]) -> float | None:
-        if not self._own:
-            return levels[0][0] if levels else None
+        own = [order for order in self._own.values() if order.side is side]
         for price, amount in levels:
-            ours = sum(
-                order.amount - order.filled
-                for order in self._own.values()
-                if order.side is side and order.price == price
-            )
+            ours = sum([order.amount - order.filled for order in own if order.price == price])
             if amount > ours:
                 return price
         return None

@@ -27,6 +27,7 @@ SILENCE_S = 60.0
 """Longer without a mid than this, and what was learned before says nothing about now."""
 
 MOMENTUM_WINDOW_S = 2.0
+_WINDOW = from_seconds(MOMENTUM_WINDOW_S)
 MOMENTUM_PULL_Z = 3.0
 MOMENTUM_EXTEND_Z = 1.5
 MOMENTUM_HOLD = from_seconds(3.0)
@@ -103,7 +104,7 @@ class Momentum:
         mids = self._mids
         if not mids or now - mids[-1][0] >= MOMENTUM_STEP:
             mids.append((now, mid))
-        window_start = now - from_seconds(MOMENTUM_WINDOW_S)
+        window_start = now - _WINDOW
         while len(mids) > 1 and mids[1][0] <= window_start:
             mids.popleft()
         z = (mid - mids[0][1]) / (sigma * math.sqrt(MOMENTUM_WINDOW_S))
@@ -113,4 +114,5 @@ class Momentum:
 
     def pulled(self, now: Nanos) -> tuple[Side, ...]:
         """The sides that must not be quoted at `now`."""
-        return tuple(side for side in Side if self._pulled_until.get(side, 0) > now)
+        until = self._pulled_until
+        return tuple(side for side in Side if until.get(side, 0) > now) if until else ()
