@@ -145,14 +145,17 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Tell every timer that is due by the clock, the earliest first."""
-        now = self._clock()
+        # Nothing is earlier than now: most of those told ask anew, and one alarm is set for all.
+        now = self._next_wake = self._clock()
         due = sorted((at, core, timer) for (core, timer), at in self._timers.items() if at <= now)
         for _, core, timer in due:
             del self._timers[core, timer]
             self._queue.append((core, Wake(timer=timer)))
-        self._next_wake = None
-        self._run()
-        self._schedule(min(self._timers.values(), default=None))
+        try:
+            self._run()
+        finally:
+            self._next_wake = None
+            self._schedule(min(self._timers.values(), default=None))
 
     def _run(self) -> None:
         if self._running:
@@ -186,8 +189,8 @@ class Dispatcher:
 
     def _do(self, name: str, effect: Effect) -> None:
         match effect:
-            case Publish(message):
-                heard = self._outside.dress(name, message)
+            case Publish():
+                heard = self._outside.dress(name, effect.message)
                 for listener in self._listening(heard):
                     if listener != name:
                         self._queue.append((listener, heard))
