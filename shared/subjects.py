@@ -1,10 +1,10 @@
 """The only place that builds or reads a subject, and the table of who says and hears what.
 
-    {env}.{kind}.{owner}.{noun}[.{instrument}]      live.evt.oms.filled.BTC-27MAR26
+    {env}.{kind}.{owner}.{noun}[.{instrument}]      live.evt.oms.order.BTC-27MAR26
 
 `env` comes first so that no subscription can span two worlds. `kind` is `data` (lossy, latest wins),
-`evt` (journaled, never lost), `cmd` (one owner obeys) or `ctl` (an operator's word). The broker's
-permissions are generated from the same table, and a test compares the two.
+`evt` (journaled, never lost), `cmd` (one owner obeys) or `ctl` (an operator's word). The broker's own
+permissions in deploy/nats-users.conf state the same ownership, and a test holds the two together.
 """
 
 import msgspec

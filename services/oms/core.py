@@ -1,7 +1,8 @@
 """The OMS as a core: every event to the part that owns it.
 
-Owns nothing but the routing and the timers. Orders live in `orders`, decisions in `desk`, rules in `gate`,
-positions in `inventory`, the exchange's truth in `reconcile`, the socket in `session`.
+Owns nothing but the routing and the timers. Whether orders may rest is known to `permission`, which should
+to `desk`, which may to `gate`; orders live in `orders`, positions in `inventory`, the socket in `session`;
+what the exchange says goes through `venue`, and its record is held against ours in `reconcile`.
 """
 
 from services.oms.desk import Desk

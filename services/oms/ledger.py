@@ -1,10 +1,10 @@
 """Fills to positions: every trade of the account counted once, whoever told it and however often.
 
-A trade is known by its id and its time (an exchange that was set up anew may number from the start
-again); the reply to an order, the user channel and the history all tell the same
-trades and may tell them in any order. The amount held is the sum of signed amounts, so it does not depend
-on that order; average and realized profit follow the average-cost method (for inverse contracts harmonic,
-see `shared/instruments.py`), which does.
+A trade is known by its id and its time (an exchange that was set up anew may number from the start again);
+the reply to an order, the user channel and the history all tell the same trades and may tell them in any
+order. The amount held is the sum of signed amounts, so it does not depend on that order; average and
+realized profit follow the average-cost method (for inverse contracts harmonic, see
+`shared/instruments.py`), which does.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ class Holding(msgspec.Struct, kw_only=True):
     version: int = 0
 
 
-class Inventory(msgspec.Struct, kw_only=True):
-    """What survives the process, as stored. `complete_to`: every trade before it is counted."""
+class StoredInventory(msgspec.Struct, kw_only=True):
+    """What survives the process. `complete_to`: every trade before it is counted."""
 
     format: int
     complete_to: Nanos
@@ -99,7 +99,7 @@ class Ledger:
     def dump(self) -> str:
         """The inventory as JSON, to be stored."""
         trades = tuple(self._seen)[-_TRADES_STORED:]
-        inventory = Inventory(
+        inventory = StoredInventory(
             format=_FORMAT,
             complete_to=self.complete_to,
             holdings=self.holdings,
@@ -110,7 +110,7 @@ class Ledger:
     def load(self, stored: str) -> None:
         """Continue from a stored inventory; raises `BadInventory` and changes nothing."""
         try:
-            inventory = msgspec.json.decode(stored, type=Inventory)
+            inventory = msgspec.json.decode(stored, type=StoredInventory)
         except msgspec.DecodeError as error:
             raise BadInventory(f"stored inventory cannot be read: {error}") from error
         if inventory.format != _FORMAT:

@@ -12,12 +12,15 @@ from shared.kernel import Nanos
 from shared.messages import FeedState, FeedStatus, Lease, Mode, NoQuote, Quote
 from shared.state import Latch
 
+VENUE = "venue"
+"""Among the links: not merely a socket, but a session that may send orders."""
+
 
 class Permission:
     """What is known of each condition; `refusal` is the first that is not met."""
 
     def __init__(self) -> None:
-        self.down: dict[str, str] = {"venue": "not connected yet"}
+        self.down: dict[str, str] = {VENUE: "not connected yet"}
         """Links that are down, with the reason."""
         self.starting = True
         self.disputed = False

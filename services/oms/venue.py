@@ -11,7 +11,7 @@ from services.oms.inventory import Inventory
 from services.oms.order import Happening
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
-from services.oms.permission import Permission
+from services.oms.permission import VENUE, Permission
 from services.oms.reconcile import ForRound, Part, Reconciliation
 from services.oms.session import Line
 from services.oms.wire import ForOrder, Outcome
@@ -38,9 +38,6 @@ from shared.deribit.outputs import (
 )
 from shared.kernel import Nanos
 from shared.messages import Account, OrderState, Severity
-
-VENUE = "venue"
-"""Among the links of `Permission`: not merely a socket, but a session that may send orders."""
 
 
 class Venue:

@@ -25,8 +25,8 @@ from enum import IntEnum
 import msgspec
 
 from shared.kernel import Nanos
+from shared.units import SECOND
 
-_SECOND = 1_000_000_000
 _TRADING = frozenset(
     f"private/{name}"
     for name in (
@@ -92,7 +92,7 @@ class Bucket:
     """One virtual schedule. Whole credits, integer nanoseconds."""
 
     def __init__(self, limit: Limit) -> None:
-        self._interval = round(_SECOND / limit.rate)
+        self._interval = round(SECOND / limit.rate)
         self._burst = limit.burst
         self._tat = 0
 
@@ -117,7 +117,7 @@ class Bucket:
     def resize(self, now: Nanos, limit: Limit) -> None:
         """A new limit; the number of credits that are owed stays."""
         owed = -(-max(self._tat - now, 0) // self._interval)
-        self._interval = round(_SECOND / limit.rate)
+        self._interval = round(SECOND / limit.rate)
         self._burst = limit.burst
         self._tat = now + owed * self._interval
 
