@@ -34,11 +34,6 @@ class Side(StrEnum):
         """+1 for a buy, -1 for a sell."""
         return 1 if self is Side.BUY else -1
 
-    @property
-    def opposite(self) -> "Side":
-        """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
-
 
 def from_ms(ms: float) -> Nanos:
     """Venue timestamps are milliseconds; ours are nanoseconds."""

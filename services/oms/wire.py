@@ -107,7 +107,6 @@ class Wire:
             price=order.price,
             label=order.label,
             valid_until=self._line.venue_time(order.deadline),
-            reduce_only=True,
         )
         return self._sent(now, order, request, Priority.HEDGE, None)
 

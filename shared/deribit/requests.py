@@ -21,7 +21,6 @@ def post(
     price: float,
     label: str,
     valid_until: Nanos,
-    reduce_only: bool = False,
 ) -> Request:
     """A resting limit order that never takes."""
     return f"private/{side}", {
@@ -33,7 +32,7 @@ def post(
         "time_in_force": "good_til_cancelled",
         "post_only": True,
         "reject_post_only": True,
-        "reduce_only": reduce_only,
+        "reduce_only": False,
         "valid_until": to_ms(valid_until),
     }
 
@@ -46,9 +45,8 @@ def take(
     price: float,
     label: str,
     valid_until: Nanos,
-    reduce_only: bool,
 ) -> Request:
-    """An immediate-or-cancel limit order: what does not fill at `price` or better is gone."""
+    """An immediate reduction: what does not fill at `price` or better is gone."""
     return f"private/{side}", {
         "instrument_name": instrument,
         "amount": amount,
@@ -57,7 +55,7 @@ def take(
         "label": label,
         "time_in_force": "immediate_or_cancel",
         "post_only": False,
-        "reduce_only": reduce_only,
+        "reduce_only": True,
         "valid_until": to_ms(valid_until),
     }
 
@@ -68,7 +66,6 @@ def edit(
     amount: float,
     price: float,
     valid_until: Nanos,
-    reduce_only: bool = False,
 ) -> Request:
     """Move a resting order; `amount` is the new total including what has filled.
 
@@ -81,7 +78,7 @@ def edit(
         "price": price,
         "post_only": True,
         "reject_post_only": True,
-        "reduce_only": reduce_only,
+        "reduce_only": False,
         "valid_until": to_ms(valid_until),
     }
 
@@ -96,34 +93,9 @@ def cancel_by_label(label: str, currency: str) -> Request:
     return "private/cancel_by_label", {"label": label, "currency": currency}
 
 
-def cancel_all() -> Request:
-    """Every order of the account; answered with a count."""
-    return "private/cancel_all", {}
-
-
-def cancel_all_by_currency(currency: str) -> Request:
-    """Every order of the account in one settlement currency, faster than the global one."""
-    return "private/cancel_all_by_currency", {"currency": currency}
-
-
-def cancel_all_by_instrument(instrument: str) -> Request:
-    """Every order of the account on one instrument."""
-    return "private/cancel_all_by_instrument", {"instrument_name": instrument}
-
-
 def get_open_orders(currency: str) -> Request:
     """Open orders of the account in one currency; decode with `decode_orders`."""
     return "private/get_open_orders_by_currency", {"currency": currency}
-
-
-def get_open_orders_by_instrument(instrument: str) -> Request:
-    """Open orders on one instrument."""
-    return "private/get_open_orders_by_instrument", {"instrument_name": instrument}
-
-
-def get_order_state(order_id: str) -> Request:
-    """One order, also closed ones for about 30 minutes; decode with `decode_order`."""
-    return "private/get_order_state", {"order_id": order_id}
 
 
 def get_order_state_by_label(label: str, currency: str) -> Request:
@@ -132,35 +104,17 @@ def get_order_state_by_label(label: str, currency: str) -> Request:
 
 
 def get_user_trades(
-    currency: str, start: Nanos, end: Nanos, *, count: int = 1000, historical: bool = False
+    currency: str, start: Nanos, end: Nanos, *, historical: bool = False
 ) -> Request:
     """Own trades in a span of venue time, oldest first; decode with `decode_trade_page`."""
     return "private/get_user_trades_by_currency_and_time", {
         "currency": currency,
         "start_timestamp": to_ms(start),
         "end_timestamp": to_ms(end),
-        "count": count,
+        "count": 1_000,
         "sorting": "asc",
         "historical": historical,
     }
-
-
-def get_user_trades_by_instrument(
-    instrument: str, start_seq: int, *, count: int = 1000, historical: bool = False
-) -> Request:
-    """Own trades of an instrument from a trade sequence on, oldest first."""
-    return "private/get_user_trades_by_instrument", {
-        "instrument_name": instrument,
-        "start_seq": start_seq,
-        "count": count,
-        "sorting": "asc",
-        "historical": historical,
-    }
-
-
-def get_user_trades_by_order(order_id: str) -> Request:
-    """Own trades of one order."""
-    return "private/get_user_trades_by_order", {"order_id": order_id, "sorting": "asc"}
 
 
 def get_positions(currency: str) -> Request:

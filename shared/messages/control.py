@@ -23,7 +23,7 @@ class Resume(Message, frozen=True, kw_only=True):
 
 
 class Kill(Message, frozen=True, kw_only=True):
-    """Latch, cancel everything by every path, send nothing more; optionally flatten with reductions."""
+    """Latch, cancel every order, rest nothing more; optionally flatten with reductions."""
 
     command_id: str
     by: str

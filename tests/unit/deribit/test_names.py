@@ -91,7 +91,6 @@ def test_an_order_that_takes_never_rests() -> None:
         price=1.0,
         label="h",
         valid_until=Nanos(MILLISECOND),
-        reduce_only=True,
     )
     assert params["time_in_force"] == "immediate_or_cancel"
     assert params["post_only"] is False
@@ -102,16 +101,9 @@ def test_no_request_sends_a_null() -> None:
     asked = [
         requests.cancel("1"),
         requests.cancel_by_label("mm", "BTC"),
-        requests.cancel_all(),
-        requests.cancel_all_by_currency("BTC"),
-        requests.cancel_all_by_instrument("BTC-PERPETUAL"),
         requests.get_open_orders("BTC"),
-        requests.get_open_orders_by_instrument("BTC-PERPETUAL"),
-        requests.get_order_state("1"),
         requests.get_order_state_by_label("mm", "BTC"),
         requests.get_user_trades("BTC", Nanos(0), Nanos(MILLISECOND)),
-        requests.get_user_trades_by_instrument("BTC-PERPETUAL", 1),
-        requests.get_user_trades_by_order("1"),
         requests.get_positions("BTC"),
         requests.get_account_summary("BTC"),
         requests.get_instruments("BTC"),
