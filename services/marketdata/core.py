@@ -47,13 +47,14 @@ from shared.kernel import (
 from shared.messages import Health, ParamsApplied, ParamsChanged
 from shared.params import BadParams, Params, parse_params
 from shared.state import read_params
-from shared.units import HOUR, MILLISECOND, SECOND
+from shared.units import MILLISECOND, MINUTE, SECOND
 
 LINK = "public"
 STATUS_EVERY = Nanos(500 * MILLISECOND)
 LISTING_EVERY = Nanos(2 * SECOND)
 HEALTH_EVERY = SECOND
-ROSTER_EVERY = HOUR
+ROSTER_EVERY = MINUTE
+"""No channel tells of a new tick: until it is asked for, orders between the ticks are refused."""
 ROSTER_RETRY = Nanos(5 * SECOND)
 """Also how long changes of instruments are collected before one question: 08:00 UTC brings many."""
 
