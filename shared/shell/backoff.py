@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential, jittered, bounded."""
+"""How long to wait before trying again: exponential, jittered, bounded; and what of it is worth a line."""
 
 import random
 
@@ -11,6 +11,12 @@ class Backoff:
 
     def __init__(self) -> None:
         self._failures = 0
+        self._reason: str | None = None
+
+    def is_news(self, reason: str) -> bool:
+        """Whether the last failure had another reason: an outage is told once, not at every try."""
+        before, self._reason = self._reason, reason
+        return reason != before
 
     def failed(self) -> float:
         """Seconds to wait after one more failure."""
@@ -21,3 +27,4 @@ class Backoff:
     def succeeded(self) -> None:
         """Start again with short waits."""
         self._failures = 0
+        self._reason = None

@@ -112,10 +112,10 @@ class NatsBus:
             if was_up:
                 self._lost_at = time.time()
                 ears.link(LinkDown(link=LINK, reason=self._reason))
-            wait = backoff.failed()
-            fields = {"url": self._shown_url(), "reason": self._reason, "wait_s": round(wait, 2)}
-            _log.warning("bus lost or not there; trying again", extra={"fields": fields})
-            await asyncio.sleep(wait)
+            if backoff.is_news(self._reason):
+                fields = {"url": self._shown_url(), "reason": self._reason}
+                _log.warning("bus lost or not there; trying again", extra={"fields": fields})
+            await asyncio.sleep(backoff.failed())
 
     async def close(self) -> None:
         """Send what is written and end."""

@@ -114,9 +114,10 @@ class RedisState:
                     await self._client.mget([self._prefix + key for key in keys]) if keys else []
                 )
             except (RedisError, OSError) as error:
-                self._warn(
-                    "state store not reachable; waiting for it before anything starts", error
-                )
+                if backoff.is_news(str(error)):
+                    self._warn(
+                        "state store not reachable; waiting for it before anything starts", error
+                    )
                 await asyncio.sleep(backoff.failed())
                 continue
             found = zip(keys, values, strict=True)
@@ -146,7 +147,8 @@ class RedisState:
                 if up:
                     up = False
                     tell(LinkDown(link=LINK, reason=str(error)))
-                self._warn("state store lost or not there; trying again", error)
+                if backoff.is_news(str(error)):
+                    self._warn("state store lost or not there; trying again", error)
                 await asyncio.sleep(backoff.failed())
 
     async def close(self) -> None:

@@ -70,12 +70,12 @@ class VenueSocket:
             if loop.time() - opened >= STEADY_S:
                 backoff.succeeded()
             if not self._retired:
-                wait = backoff.failed()
-                fields = {"link": self._link, "reason": reason, "wait_s": round(wait, 2)}
-                _log.warning(
-                    "venue connection lost or refused; trying again", extra={"fields": fields}
-                )
-                await asyncio.sleep(wait)
+                if backoff.is_news(reason):
+                    fields = {"link": self._link, "reason": reason}
+                    _log.warning(
+                        "venue connection lost or refused; trying again", extra={"fields": fields}
+                    )
+                await asyncio.sleep(backoff.failed())
 
     def send(self, data: bytes) -> None:
         """Write one frame now; dropped when the link is down (its `LinkDown` is on the way)."""

@@ -167,3 +167,11 @@ def test_waits_grow_to_a_bound_and_begin_again_after_success() -> None:
     assert all(LONGEST_S / 2 <= wait <= LONGEST_S for wait in waits[10:])
     backoff.succeeded()
     assert backoff.failed() <= 0.2
+
+
+def test_an_outage_is_news_once_and_again_after_success_or_for_another_reason() -> None:
+    backoff = Backoff()
+    assert [backoff.is_news("refused") for _ in range(3)] == [True, False, False]
+    assert backoff.is_news("wrong password")
+    backoff.succeeded()
+    assert backoff.is_news("wrong password")
