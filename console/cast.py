@@ -23,6 +23,14 @@ class Cast:
         self.services: dict[str, Child] = {}
         self.mock: Child | None = None
         self.exchange: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
+
+    async def start(self, name: str) -> None:
+        """Run a service, for the first time or after its end."""
+        own = {"RUN_DIR": str(self.folder / name)}
+        self.services[name], _ = await start(
+            name, f"services.{name}", [], self.environment | own, self.folder
+        )
 
     def check(self) -> None:
         """Raise `ChildDied` when one of them is no longer there."""
@@ -49,7 +57,7 @@ async def cast_of(
             "mock", "mock_deribit", _mock_arguments(args), {}, folder, first_line=True
         )
         cast.exchange = json.loads(line)
-        environment = {
+        cast.environment = {
             "EXCHANGE": "mock",
             "VENUE_WS_URL": cast.exchange["websocket"],
             "DERIBIT_CLIENT_ID": cast.exchange["client_id"],
@@ -60,10 +68,7 @@ async def cast_of(
             "GATEWAY_PORT": str(args.port),
         }
         for name in SERVICES:
-            own = {"RUN_DIR": str(folder / name)}
-            cast.services[name], _ = await start(
-                name, f"services.{name}", [], environment | own, folder
-            )
+            await cast.start(name)
         yield cast
     finally:
         await cast.stop()
