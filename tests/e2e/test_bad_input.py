@@ -186,6 +186,15 @@ async def test_a_patch_that_makes_no_sense_changes_nothing(
 
 
 @together
+async def test_a_patch_in_scientific_notation_is_applied_by_everyone(drill: Drill) -> None:
+    answer = await drill.ask("PATCH", "/params", b'{"changes": {"quoter.gamma": 2.1e-2}}')
+    assert answer.status_code == 200
+    assert answer.json()["missing"] == []
+    shown = (await drill.ask("GET", "/params")).json()
+    assert shown["params"]["quoter"]["gamma"] == 0.021
+
+
+@together
 async def test_an_instrument_nobody_follows_is_named_by_the_control_api(drill: Drill) -> None:
     answer = await drill.ask("POST", "/pause", {"instrument": NOWHERE})
     assert answer.status_code == 404

@@ -104,13 +104,15 @@ class Drill:
     async def ask(
         self, method: str, path: str, body: object = None, token: str | None = None
     ) -> httpx.Response:
-        """What the control API answers, to its own token unless another is given."""
+        """What the control API answers to a body (bytes: as they are), with its own token by default."""
         if token is None:
             kept = self.cast.folder / "gateway" / "token"
             token = kept.read_text(encoding="utf-8").strip()
         base = f"http://127.0.0.1:{self.cast.environment['GATEWAY_PORT']}"
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=base, headers=headers) as client:
+            if isinstance(body, bytes):
+                return await client.request(method, path, content=body)
             return await client.request(method, path, json=body)
 
     async def status(self) -> Any:
