@@ -69,11 +69,9 @@ class Stage:
 
     def raise_service(self, name: str) -> None:
         """Start a service, for the first time or after it was killed."""
-        private = name == "oms"
         core = build(name, self.params)
-        self.world.host(
-            core, venue=VENUE if core.links else None, credentials=self._key if private else None
-        )
+        venue, key = (VENUE, self._key) if core.links else (None, None)
+        self.world.host(core, venue=venue, credentials=key)
 
     def run(self, seconds: float) -> None:
         """Let the World's time pass."""

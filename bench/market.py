@@ -4,6 +4,7 @@ The tape of the benchmark takes the place of the book channel, so nothing may tr
 half a dollar up and down once a second, because a feed on which nothing moves is taken for dead.
 """
 
+import json
 from collections.abc import Mapping
 
 from bench.tape import BASE
@@ -92,6 +93,6 @@ def as_toml(params: Params) -> str:
     """The parameters as the services read them."""
     sections = params.model_dump(mode="json")
     return "\n".join(
-        f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
+        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
         for section, values in sections.items()
     )

@@ -6,7 +6,7 @@ half applied. Field names carry their unit last.
 """
 
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,6 +31,10 @@ class MarketdataParams(Section):
     expiry_min_h: Annotated[float, Field(ge=1, le=720)] = Field(
         default=48, description="a future expiring sooner than this many hours is not chosen"
     )
+    interval: Annotated[
+        Literal["100ms", "raw"],
+        Field(description="frames batched by the venue, or each event by itself (needs keys)"),
+    ] = "100ms"
     depth_levels: Annotated[int, Field(ge=5, le=50)] = Field(
         default=10, description="levels a side published for every book"
     )

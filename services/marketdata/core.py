@@ -45,8 +45,8 @@ from shared.kernel import (
     WakeAt,
 )
 from shared.messages import Health, ParamsApplied, ParamsChanged
-from shared.params import BadParams, Params, parse_params
-from shared.state import read_params
+from shared.params import BadParams, MarketdataParams, Params
+from shared.state import PARAMS, params_of, read_params
 from shared.units import MILLISECOND, MINUTE, SECOND
 
 LINK = "public"
@@ -71,22 +71,26 @@ class Marketdata:
 
     name = "marketdata"
     links: tuple[str, ...] = (LINK,)
-    remembers: tuple[str, ...] = ("params",)
+    remembers: tuple[str, ...] = (PARAMS,)
 
-    def __init__(self, params: Params, interval: str = "100ms") -> None:
-        followed_at = Interval(interval)
-        self._floor = Floor(params.marketdata, followed_at)
+    def __init__(self, params: Params) -> None:
+        self._started = Nanos(0)
+        self._follow(params.marketdata)
+
+    def _follow(self, params: MarketdataParams) -> None:
+        """Begin anew: which channels there are, and whether they need a login, is in the interval."""
+        interval = Interval(params.interval)
+        self._floor = Floor(params, interval)
         self._roster = Roster()
         self._session = Session(
             SessionConfig(
                 link=LINK,
                 private=False,
-                login=followed_at is Interval.RAW,
+                login=interval is Interval.RAW,
                 channels=self._floor.channels,
             )
         )
         self._session_wake: Nanos | None = None
-        self._started = Nanos(0)
 
     def handle(self, now: Nanos, event: Event) -> list[Effect]:
         """Take one event; the session's own timer follows whatever it does."""
@@ -236,23 +240,24 @@ class Marketdata:
         return effects + self._do(now, self._session.want(now, self._floor.channels))
 
     def _hear_params(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
+        answer = ParamsApplied(ts=now, source=self.name, version=message.version)
         try:
-            self._floor.params = parse_params(message.params).marketdata
+            wanted = params_of(message).params.marketdata
         except BadParams as error:
-            return [Publish(self._applied(now, message.version, str(error)))]
-        return [Publish(self._applied(now, message.version, "")), *self._ask_roster(now)]
-
-    def _applied(self, now: Nanos, version: int, reason: str) -> ParamsApplied:
-        return ParamsApplied(
-            ts=now, source=self.name, version=version, applied=not reason, reason=reason
-        )
+            return [Publish(msgspec.structs.replace(answer, reason=str(error)))]
+        if wanted.interval == self._floor.params.interval:
+            self._floor.params = wanted
+            return [Publish(answer), *self._ask_roster(now)]
+        down = self._tell(now, self._floor.line_down(now))
+        self._follow(wanted)
+        return [Publish(answer), *down, Cut(LINK, f"frames are wanted {wanted.interval} from now")]
 
     def _restore(self, event: Restored) -> list[Effect]:
         """Take the parameters that were in force; not to guess others is why a bad set halts us."""
         if event.value is None:
             return []
         try:
-            self._floor.params = read_params(event.value).params.marketdata
+            self._follow(read_params(event.value).params.marketdata)
         except BadParams as error:
             return [Halt(f"stored parameters are unusable, set them again: {error}")]
         return []

@@ -168,7 +168,6 @@ class Oms:
                 ts=now,
                 source=self.name,
                 version=change.version,
-                applied=not reason,
                 reason=reason,
             )
         )

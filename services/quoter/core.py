@@ -4,6 +4,8 @@ It thinks about an instrument when its touch has moved by a share of the half-sp
 that enters the decision has changed, and on every beat of the timer.
 """
 
+import msgspec
+
 from services.quoter.decision import House, decide, floored_sigma
 from services.quoter.desk import Desk
 from services.quoter.gates import LISTING_AGE_MAX, Refusal
@@ -37,8 +39,8 @@ from shared.messages import (
     Severity,
     Ticker,
 )
-from shared.params import BadParams, Params, parse_params
-from shared.state import read_params
+from shared.params import BadParams, Params
+from shared.state import PARAMS, params_of, read_params
 from shared.units import BPS, MILLISECOND, SECOND, from_seconds
 
 BEAT = "beat"
@@ -54,7 +56,7 @@ class Quoter:
 
     name = "quoter"
     links: tuple[str, ...] = ()
-    remembers: tuple[str, ...] = ("params",)
+    remembers: tuple[str, ...] = (PARAMS,)
 
     def __init__(self, params: Params) -> None:
         self._params = params
@@ -177,18 +179,13 @@ class Quoter:
         return [Publish(anomaly)]
 
     def _hear_params(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
+        answer = ParamsApplied(ts=now, source=self.name, version=message.version)
         try:
-            self._params = parse_params(message.params)
+            self._params = params_of(message).params
         except BadParams as error:
-            return [Publish(self._applied(now, message.version, str(error)))]
+            return [Publish(msgspec.structs.replace(answer, reason=str(error)))]
         self._params_version = message.version
-        applied = Publish(self._applied(now, message.version, ""))
-        return [applied, self._next_beat(now), *self._evaluate_all(now, "params")]
-
-    def _applied(self, now: Nanos, version: int, reason: str) -> ParamsApplied:
-        return ParamsApplied(
-            ts=now, source=self.name, version=version, applied=not reason, reason=reason
-        )
+        return [Publish(answer), self._next_beat(now), *self._evaluate_all(now, "params")]
 
     def _restore(self, event: Restored) -> list[Effect]:
         """Take the parameters that were in force; not to guess others is why a bad set halts us."""

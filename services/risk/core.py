@@ -240,11 +240,7 @@ class Risk:
         return self._applied(now, wanted.version, "")
 
     def _applied(self, now: Nanos, version: int, reason: str) -> Effect:
-        return Publish(
-            ParamsApplied(
-                ts=now, source=self.name, version=version, applied=not reason, reason=reason
-            )
-        )
+        return Publish(ParamsApplied(ts=now, source=self.name, version=version, reason=reason))
 
     def _review(self, now: Nanos, by: str = "", renew: bool = False) -> list[Effect]:
         if self._started is None:

@@ -40,9 +40,13 @@ class ParamsChanged(Message, frozen=True, kw_only=True):
 
 
 class ParamsApplied(Message, frozen=True, kw_only=True):
-    """A service runs on this version now, or says why it does not."""
+    """A service runs on this version now, or says in `reason` why it does not."""
 
     source: str
     version: int
-    applied: bool
     reason: str = ""
+
+    @property
+    def applied(self) -> bool:
+        """Whether it does."""
+        return not self.reason

@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 
 from shared.kernel import LinkDown, LinkUp
 from shared.shell.backoff import Backoff
+from shared.state import KILL_LATCH, MODE
 
 LINK = "state"
-URGENT = ("kill_latch", "mode")
+URGENT = (KILL_LATCH, MODE)
 """The keys that say trading is off: written before any other."""
 TIMEOUT_S = 1.0
 PING_S = 1.0

@@ -67,9 +67,7 @@ class Player:
         """Play."""
         match event:
             case ParamsChanged():
-                answer = ParamsApplied(
-                    ts=now, source=self.name, version=event.version, applied=True
-                )
+                answer = ParamsApplied(ts=now, source=self.name, version=event.version)
                 return [Publish(answer)]
             case Started() | Wake(timer="beat"):
                 said = [Publish(message) for message in self._lines(now)]

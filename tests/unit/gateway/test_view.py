@@ -193,7 +193,9 @@ def test_stored_params_that_cannot_be_used_are_named(stored: str) -> None:
 def test_confirmations_tell_yes_no_and_silence_apart() -> None:
     view = Gateway(Params())
     for source, version, applied in (("oms", 2, True), ("risk", 2, False), ("quoter", 1, True)):
-        said = ParamsApplied(ts=NOON, source=source, version=version, applied=applied, reason="why")
+        said = ParamsApplied(
+            ts=NOON, source=source, version=version, reason="" if applied else "why"
+        )
         view.handle(NOON, said)
 
     assert reports.confirmations(view, 2) == {

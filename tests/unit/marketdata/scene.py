@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from services.marketdata.core import LINK, Marketdata
+from shared.deribit.vault import Vault
 from shared.kernel import (
     Core,
     Cut,
@@ -27,7 +28,7 @@ from shared.kernel import (
 from shared.messages import Anomaly, Book, FeedState, FeedStatus
 from shared.params import Params, change_params
 from shared.units import Side, from_seconds
-from tests.support.exchange import Bench, Json
+from tests.support.exchange import SECRET, Bench, Json
 
 M = TypeVar("M", bound=Message)
 PERPETUAL = "BTC-PERPETUAL"
@@ -45,6 +46,7 @@ class Scene:
         self.cuts: list[str] = []
         self.deaf = False
         self.tamper: Callable[[Json], Json] = lambda frame: frame
+        self._vault = Vault("mock-maker", SECRET)
         self._conn: int | None = None
         self._timers: dict[str, Nanos] = {}
         self._tell(Started(incarnation=1))
@@ -144,7 +146,7 @@ class Scene:
                 case Send(_, data):
                     self.sent.append(data)
                     assert self._conn is not None
-                    self.bench.raw(self._conn, data)
+                    self.bench.raw(self._conn, self._vault.reveal(data))
                 case WakeAt(timer, at):
                     self._timers[timer] = at
                 case Cut(_, reason):

@@ -156,7 +156,7 @@ def test_new_parameters_are_answered_and_in_force() -> None:
     fewer = change_params(Params(), {"marketdata.dated_futures": 0})
     scene.tell(ParamsChanged(ts=scene.now, version=5, by="op", params=fewer.model_dump()))
     assert scene.heard(ParamsApplied) == [
-        ParamsApplied(ts=scene.now, source="marketdata", version=5, applied=True)
+        ParamsApplied(ts=scene.now, source="marketdata", version=5)
     ]
     scene.pass_time(0.5)
     scene.said.clear()
@@ -288,3 +288,18 @@ def test_a_moved_touch_is_told_at_once_and_depth_a_tenth_of_a_second_later() -> 
     scene.pass_time(0.2)
     assert dict(scene.book().bids)[59_999.0] == 520.0
     assert scene.state() is FeedState.LIVE
+
+
+def test_another_interval_is_followed_on_a_new_connection() -> None:
+    scene = Scene().connect()
+    scene.pass_time(0.3)
+    assert scene.state() is FeedState.LIVE
+    wanted = change_params(Params(), {"marketdata.interval": "raw"})
+    scene.tell(ParamsChanged(ts=scene.now, version=6, by="test", params=wanted.model_dump()))
+    assert scene.state() is FeedState.DOWN
+    assert scene.cuts == ["frames are wanted raw from now"]
+    scene.disconnect()
+    scene.connect()
+    scene.pass_time(0.3)
+    assert scene.state() is FeedState.LIVE
+    assert f"book.{PERPETUAL}.raw" in scene.asked("public/subscribe")[-1]["channels"]

@@ -136,7 +136,7 @@ def test_new_parameters_are_answered_and_used_at_once() -> None:
     scene = Scene().warm()
     wider = params_of({"quoter.half_spread_min_bps": 10.0})
     said = scene.tell(changed(scene, wider, 7))
-    assert said[0] == ParamsApplied(ts=scene.now, source="quoter", version=7, applied=True)
+    assert said[0] == ParamsApplied(ts=scene.now, source="quoter", version=7)
     assert scene.quote().params_version == 7
     assert scene.quote().half_spread > 84.9
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -63,4 +64,5 @@ def test_every_parameter_explains_itself_and_is_bounded() -> None:
     for _, section in Params():
         for name, field in type(section).model_fields.items():
             assert field.description, name
-            assert len(field.metadata) == 2, f"{name} needs a lower and an upper bound"
+            bounded = len(field.metadata) == 2 or get_origin(field.annotation) is Literal
+            assert bounded, f"{name} needs a lower and an upper bound, or a list of words"

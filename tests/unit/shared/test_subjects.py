@@ -116,7 +116,7 @@ def test_a_services_card_names_what_it_says(service: str) -> None:
     assert said - named <= in_its_own_name
 
 
-@pytest.mark.parametrize("service", ["quoter", "oms", "risk"])
+@pytest.mark.parametrize("service", ["marketdata", "quoter", "oms", "risk"])
 def test_a_services_card_names_what_it_hears(service: str) -> None:
     assert card(service, "Hears") == {kind.__name__ for kind in HEARS[service]}
 
