@@ -10,7 +10,6 @@ import msgspec
 
 CLIENT_ID = "{{client_id}}"
 CLIENT_SECRET = "{{client_secret}}"
-ACCESS_TOKEN = "{{access_token}}"
 REFRESH_TOKEN = "{{refresh_token}}"
 
 _AUTH = b'"public/auth"'

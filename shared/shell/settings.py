@@ -55,7 +55,6 @@ class Settings(BaseModel):
     deribit_client_id: SecretStr | None = None
     deribit_client_secret: SecretStr | None = None
     venue_ws_url: str = ""
-    venue_http_url: str = ""
     nats_url: str = "nats://127.0.0.1:4222"
     redis_url: str = "redis://127.0.0.1:6379/0"
     config_file: Path | None = None
@@ -83,11 +82,11 @@ class Settings(BaseModel):
             raise ValueError("must be debug, info, warning or error")
         return level.lower()
 
-    @field_validator("venue_ws_url", "nats_url", "redis_url", "venue_http_url")
+    @field_validator("venue_ws_url", "nats_url", "redis_url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:
         schemes = ("ws://", "wss://", "nats://", "tls://", "redis://", "rediss://", "unix://")
-        if url and not url.startswith((*schemes, "http://", "https://")):
+        if url and not url.startswith(schemes):
             raise ValueError("must be an address with a scheme, such as nats://127.0.0.1:4222")
         return url
 
@@ -107,12 +106,6 @@ class Settings(BaseModel):
     def ws_url(self) -> str:
         """The venue's WebSocket: VENUE_WS_URL, or what EXCHANGE implies."""
         return self.venue_ws_url or WS_URLS[self.exchange]
-
-    @property
-    def http_url(self) -> str:
-        """The venue's HTTP API: VENUE_HTTP_URL, or the one beside the WebSocket."""
-        beside = "http" + self.ws_url.removeprefix("ws").replace("/ws/api", "/api")
-        return self.venue_http_url or beside
 
 
 def load_settings(

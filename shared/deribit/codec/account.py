@@ -66,7 +66,6 @@ class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):
     delta: float
     realized: float
     """Profit of the session, funding included, fees excluded."""
-    floating: float
     realized_funding: float | None
     interest_value: float | None
 
@@ -127,7 +126,6 @@ _POSITIONS: Reader[list[words.Position] | words.Position] = Reader(
 _ACCOUNT = Reader("account", msgspec.json.Decoder(words.Account, strict=False))
 _SUMMARY = Reader("limits", msgspec.json.Decoder(words.Summary, strict=False))
 _MATCHING = Reader("limits", msgspec.json.Decoder(words.Matching, strict=False))
-_RATE = Reader("limits", msgspec.json.Decoder(words.Rate, strict=False))
 _COUNT = Reader("cancelled", msgspec.json.Decoder(int, strict=False))
 _ACCOUNT_LOCK = Reader("account lock", msgspec.json.Decoder(words.AccountLock, strict=False))
 
@@ -303,7 +301,6 @@ def _position(position: words.Position) -> VenuePosition:
         settlement_price=position.settlement_price,
         delta=position.delta or 0.0,
         realized=position.realized_profit_loss or 0.0,
-        floating=position.floating_profit_loss or 0.0,
         realized_funding=position.realized_funding,
         interest_value=position.interest_value,
     )

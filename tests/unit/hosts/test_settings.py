@@ -15,17 +15,14 @@ def test_nothing_set_means_the_mock_on_this_machine() -> None:
     assert settings.exchange is ExchangeName.MOCK
     assert settings.env == "mock"
     assert settings.ws_url.startswith("ws://127.0.0.1:")
-    assert settings.http_url == settings.ws_url.replace("ws://", "http://").replace("/ws/", "/")
     assert settings.credentials is None
 
 
 def test_the_exchange_decides_the_addresses_unless_they_are_given() -> None:
     testnet = load_settings({"EXCHANGE": "testnet"}, NO_FILE)
     assert testnet.ws_url == "wss://test.deribit.com/ws/api/v2"
-    assert testnet.http_url == "https://test.deribit.com/api/v2"
     elsewhere = load_settings({"VENUE_WS_URL": "ws://mock:9000/ws/api/v2"}, NO_FILE)
     assert elsewhere.ws_url == "ws://mock:9000/ws/api/v2"
-    assert elsewhere.http_url == "http://mock:9000/api/v2"
 
 
 def test_live_needs_the_second_switch() -> None:
