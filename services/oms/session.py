@@ -86,8 +86,9 @@ class Line:
         return request_id
 
     def apply(self, now: Nanos, params: OmsParams) -> None:
-        """New parameters. The request time-out takes effect with the next process."""
+        """New parameters, for requests from now on."""
         self._params = params
+        self._session.wait(Nanos(params.request_timeout_ms * MILLISECOND))
         self._resize(now)
 
     def limited(self, now: Nanos, limits: RateLimits) -> None:

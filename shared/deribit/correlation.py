@@ -67,7 +67,8 @@ class Correlation:
     """The open requests of one connection. Ids never repeat, not over reconnects either."""
 
     def __init__(self, timeout: Nanos) -> None:
-        self._timeout = timeout
+        self.timeout = timeout
+        """Of requests asked from now on."""
         self._pending: dict[int, Pending] = {}
         self._late: dict[int, Pending] = {}
         self._last_id = 0
@@ -81,10 +82,9 @@ class Correlation:
     @property
     def next_deadline(self) -> Nanos | None:
         """When the first open request is overdue."""
-        # Every request has the same time-out, so the oldest is the first.
-        for oldest in self._pending.values():
-            return oldest.deadline
-        return None
+        if not self._pending:
+            return None
+        return min(pending.deadline for pending in self._pending.values())
 
     @property
     def clock_offset(self) -> Nanos | None:
@@ -107,7 +107,7 @@ class Correlation:
             request_id=self._last_id,
             method=method,
             sent=now,
-            deadline=Nanos(now + self._timeout),
+            deadline=Nanos(now + self.timeout),
             context=context,
             step=step,
             vital=vital,

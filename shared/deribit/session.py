@@ -105,6 +105,10 @@ class Session:
             return deadline
         return None if due == _NEVER else due
 
+    def wait(self, timeout: Nanos) -> None:
+        """How long answers to later requests are waited for, in place of the configured time."""
+        self._requests.timeout = timeout
+
     @property
     def clock_offset(self) -> Nanos | None:
         """Venue clock minus ours, of the quickest of the last round trips; None before the first."""
@@ -227,7 +231,7 @@ class Session:
         return [] if self._stage is _Stage.DISTRUSTED else pending.step(now, reply)
 
     def _given_up(self, pending: Pending) -> list[Output]:
-        why = f"no answer within {to_seconds(self.config.request_timeout):g} s"
+        why = f"no answer within {to_seconds(pending.deadline - pending.sent):g} s"
         if pending.step is None:
             return [pending.unanswered(why)]
         return self._distrust(f"{pending.method}: {why}") if pending.vital else []

@@ -6,7 +6,8 @@ import pytest
 
 from mock_deribit.faults import CutAll, LoseAnswer
 from shared.kernel import FrameIn, LinkDown
-from shared.messages import OrderState
+from shared.messages import OrderState, ParamsChanged
+from shared.params import change_params
 from shared.units import MILLISECOND, SECOND, Side, from_seconds
 from tests.support.exchange import SECRET
 from tests.unit.oms.line import LATENCY, PERPETUAL
@@ -373,3 +374,16 @@ def test_rubbish_on_the_line_is_an_anomaly_and_nothing_else() -> None:
     assert len(rig.book()) == 2
     assert "venue_fault" in rig.anomalies()
     assert rig.halts == []
+
+
+def test_a_new_request_timeout_holds_for_the_next_request() -> None:
+    rig = quoting()
+    params = change_params(rig.params, {"oms.request_timeout_ms": 400})
+    rig.tell(ParamsChanged(ts=rig.now, version=2, by="test", params=params.model_dump()))
+    rig.tamper = lambda frame: [] if json.loads(frame).get("id") else [LATENCY]
+    rig.quote(bid=59_980.0)
+    rig.pass_time(0.3)
+    assert OrderState.UNKNOWN not in [change.state for change in rig.changes()]
+    rig.pass_time(0.3)
+    unknown = [change for change in rig.changes() if change.state is OrderState.UNKNOWN]
+    assert [change.reason for change in unknown[:1]] == ["no answer within 0.4 s"]
