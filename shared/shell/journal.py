@@ -74,9 +74,12 @@ class JournalWriter:
     async def close(self) -> None:
         """Write everything and end the file."""
         await self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._give_up(f"cannot end {self._folder}: {error.strerror}")
 
     def _give_up(self, reason: str) -> None:
         self._failed = True
@@ -129,6 +132,7 @@ class Journals:
     def __init__(self, folder: Path, headers: Sequence[Header], bytes_max: int) -> None:
         share = bytes_max // len(headers)
         self._writers = {header.core: JournalWriter(folder, header, share) for header in headers}
+        self._flushing: asyncio.Task[None] | None = None
 
     @property
     def pending(self) -> int:
@@ -143,11 +147,18 @@ class Journals:
         """Flush for ever."""
         while True:
             await asyncio.sleep(FLUSH_S)
-            for writer in self._writers.values():
-                await writer.flush()
+            # Cut short it would lose what it had taken; `close` waits for its end instead.
+            self._flushing = asyncio.create_task(self._flush())
+            await asyncio.shield(self._flushing)
+
+    async def _flush(self) -> None:
+        for writer in self._writers.values():
+            await writer.flush()
 
     async def close(self) -> None:
         """Write everything."""
+        if self._flushing is not None:
+            await asyncio.wait((self._flushing,))
         for writer in self._writers.values():
             await writer.close()
 

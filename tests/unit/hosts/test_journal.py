@@ -1,5 +1,7 @@
 """Journals: the format, the files, their bounds, and ends torn by a crash."""
 
+import asyncio
+import resource
 from pathlib import Path
 
 import pytest
@@ -120,4 +122,41 @@ async def test_a_full_disk_ends_the_journal_and_nothing_else(
     await journals.close()
     journals.note("oms", Nanos(2), Started(incarnation=1), EFFECTS)
     assert journals.pending == 0
+    assert "journal ended" in caplog.text
+
+
+async def test_a_flush_that_is_cut_short_by_the_end_leaves_no_hole(tmp_path: Path) -> None:
+    count = 20_000
+    journals = Journals(tmp_path, [header()], 2**26)
+    keeping = asyncio.create_task(journals.keep())
+    for number in range(count):
+        journals.note("oms", Nanos(number), Wake(timer="t"), EFFECTS)
+    async with asyncio.timeout(10):
+        while journals.pending == count:
+            await asyncio.sleep(0)
+    journals.note("oms", Nanos(count), Wake(timer="stop"), EFFECTS)
+    keeping.cancel()
+    await asyncio.wait((keeping,))
+    await journals.close()
+    _, records = read_parts(journal_parts(tmp_path, "oms"))
+    assert [record.now for record in records] == list(range(count + 1))
+
+
+async def test_a_disk_that_fills_up_later_does_not_keep_the_process_from_ending(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journals = Journals(tmp_path, [header()], 2**26)
+    journals.note("oms", Nanos(1), Wake(timer="t"), EFFECTS)
+    keeping = asyncio.create_task(journals.keep())
+    async with asyncio.timeout(10):
+        while not journal_parts(tmp_path, "oms"):
+            await asyncio.sleep(0)
+    keeping.cancel()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        journals.note("oms", Nanos(2), Wake(timer="t"), EFFECTS)
+        await journals.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "journal ended" in caplog.text
