@@ -21,6 +21,7 @@ from shared.kernel import (
     Publish,
     Restored,
     Started,
+    Store,
     Wake,
     WakeAt,
 )
@@ -43,6 +44,7 @@ from shared.messages import (
     Quote,
     Ticker,
 )
+from shared.messages.codec import encode
 from shared.params import BadParams, Params
 from shared.state import PARAMS, ParamsInForce, params_of, read_params
 from shared.units import SECOND
@@ -94,6 +96,8 @@ class Gateway:
                 kind = type(event).__name__
                 self.counts[kind] = self.counts.get(kind, 0) + 1
                 self._hear(now, event)
+                if isinstance(event, ParamsChanged):
+                    return self._params_changed(event)
             case LinkUp() | LinkDown():
                 if event.link in self.up:
                     self.up[event.link] = isinstance(event, LinkUp)
@@ -141,8 +145,6 @@ class Gateway:
                     self._forget_orders_before(message.started)
             case Anomaly():
                 self.anomalies.append(message)
-            case ParamsChanged():
-                self._params_changed(message)
             case ParamsApplied():
                 self.applied[message.source] = message
             case _:
@@ -163,10 +165,16 @@ class Gateway:
         for label in old:
             del self.orders[label]
 
-    def _params_changed(self, message: ParamsChanged) -> None:
-        """Only a newer set counts: history is told again after a restart."""
-        if message.version > self.params.version:
-            self.params = params_of(message)
+    def _params_changed(self, message: ParamsChanged) -> list[Effect]:
+        """Only a newer set counts: history is told again after a restart.
+
+        The API has stored it already; stored by the host it is also written again to a state store
+        that comes back empty.
+        """
+        if message.version <= self.params.version:
+            return []
+        self.params = params_of(message)
+        return [Store(PARAMS, encode(message).decode())]
 
     def _restore(self, event: Restored) -> None:
         """Stored parameters that are no longer valid are shown as not in force: services refuse them too."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.gateway import reports
 from services.gateway.view import ANOMALIES_KEPT, FILLS_KEPT, ORDERS_KEPT, Gateway
-from shared.kernel import Nanos, Restored, Started, Wake
+from shared.kernel import Nanos, Restored, Started, Store, Wake
 from shared.messages import (
     Anomaly,
     Health,
@@ -226,3 +226,19 @@ async def test_the_status_of_a_living_system_is_whole() -> None:
     assert shown["instrument"] == PERPETUAL
     assert shown["own_bids"] == [59_990.0]
     assert shown["best_bid"] == 59_999.5
+
+
+def test_the_set_in_force_is_kept_for_a_state_store_that_comes_back_empty() -> None:
+    view = Gateway(Params())
+
+    def said(version: int) -> ParamsChanged:
+        wanted = change_params(Params(), {"quoter.gamma": version / 100})
+        return ParamsChanged(ts=NOON, version=version, by="ana", params=wanted.model_dump())
+
+    (stored,) = view.handle(NOON, said(3))
+
+    assert isinstance(stored, Store)
+    restored = Gateway(Params())
+    restored.handle(NOON, Restored(key=stored.key, value=stored.value))
+    assert (restored.params.version, restored.params.params.quoter.gamma) == (3, 0.03)
+    assert not view.handle(NOON, said(2))
