@@ -2,7 +2,8 @@
 
 Owns: the connection of one process. While it is away, events are kept and commands are dropped (see
 `outlives_outage`). When it is back the process first reads from the event stream what it missed, then says
-what it kept, and only then tells its cores `LinkUp("bus")`. Bytes that are no message of ours, or stand on
+again what the broker may have taken with it and says what it kept, and only then tells its cores
+`LinkUp("bus")`. What was heard once is not told twice. Bytes that are no message of ours, or stand on
 a subject that is not theirs, are counted and logged, never obeyed.
 """
 
@@ -71,6 +72,7 @@ class NatsBus:
         self._lost_at: float | None = None
         self._reason = ""
         self._backlog: deque[tuple[str, bytes]] = deque(maxlen=BACKLOG_MAX)
+        self._unsure: deque[tuple[str, bytes]] = deque()
         self._recent: dict[tuple[str, bytes], None] = {}
         self._unread: list[tuple[str, bytes]] | None = None
         self._counts = {"bus_heard": 0, "bus_said": 0, "bus_malformed": 0, "bus_dropped": 0}
@@ -83,10 +85,18 @@ class NatsBus:
     def say(self, message: Message) -> None:
         """Write now; while the bus is away keep what must not be lost and drop the rest."""
         subject, data = subject_of(self._env, message), encode(message)
-        if self._publisher is not None and self._publisher.publish(subject, data):
-            self._counts["bus_said"] += 1
-            self._remember(subject, data)
-        elif outlives_outage(message):
+        lasting = outlives_outage(message)
+        if self._publisher is not None and not self._backlog:
+            if self._publisher.publish(subject, data):
+                self._counts["bus_said"] += 1
+                self._remember(subject, data)
+                if lasting:
+                    self._unsure.append((subject, data))
+                return
+            # Whatever is said after a refusal must not overtake what was refused.
+            self._reason = "the broker takes no data"
+            self._lost.set()
+        if lasting:
             self._backlog.append((subject, data))
             self._remember(subject, data)
         else:
@@ -111,6 +121,8 @@ class NatsBus:
             await self._disconnect()
             if was_up:
                 self._lost_at = time.time()
+                self._backlog.extendleft(reversed(self._unsure))
+                self._unsure.clear()
                 ears.link(LinkDown(link=LINK, reason=self._reason))
             if backoff.is_news(self._reason):
                 fields = {"url": self._shown_url(), "reason": self._reason}
@@ -162,11 +174,13 @@ class NatsBus:
                 ears.hear(message)
         unread, self._unread = self._unread, None
         for subject, data in unread:
-            if (subject, data) not in self._recent:
-                self._take(subject, data)
+            self._take(subject, data)
         self._publisher = publisher(client, fast=self._fast)
-        while self._backlog and self._publisher.publish(*self._backlog[0]):
-            self._backlog.popleft()
+        while self._backlog:
+            if self._publisher.publish(*self._backlog[0]):
+                self._unsure.append(self._backlog.popleft())
+            else:
+                await client.flush(timeout=PONG_S)
 
     async def _past(self, patterns: Sequence[str], seconds: float) -> list[Message]:
         """What the stream holds of the last seconds and was not heard here yet."""
@@ -190,15 +204,24 @@ class NatsBus:
         return []
 
     async def _watch(self) -> None:
-        """Return when the connection is lost; a broker that does not answer is lost too."""
+        """Return when the connection is lost; a broker that does not answer is lost too.
+
+        An answer is proof of what was said before the question before: nats-py may ask ahead of what
+        it has not written yet.
+        """
         assert self._client is not None
+        asked_after = 0
         while True:
             try:
                 async with asyncio.timeout(PING_S):
                     await self._lost.wait()
                 return
             except TimeoutError:
+                said = len(self._unsure)
                 await self._client.flush(timeout=PONG_S)
+            for _ in range(asked_after):
+                self._unsure.popleft()
+            asked_after = said - asked_after
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
@@ -217,6 +240,8 @@ class NatsBus:
             self._unread.append((subject, data))
 
     def _take(self, subject: str, data: bytes) -> None:
+        if (subject, data) in self._recent:
+            return
         message = self._decoded(subject, data)
         if message is not None and self._ears is not None:
             self._counts["bus_heard"] += 1

@@ -128,6 +128,28 @@ async def test_events_said_while_the_broker_is_gone_arrive_once_it_is_back(
     assert numbers(oms) == [1, 2, 3, 4, 5, 6, 7]
 
 
+async def test_events_that_a_dying_broker_took_and_never_passed_on_are_said_again_once(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, nats_url=own_nats.url, redis_url=own_valkey.url)
+    quoter, oms = Refuser(), Listener("oms")
+    speaking, hearing = NatsHost([quoter], settings), NatsHost([oms], settings)
+    async with running(speaking, hearing):
+        await until(lambda: links(quoter) == links(oms) == ["LinkUp"], "both are connected")
+        for _ in range(3):
+            speaking.deliver("quoter", GO)
+        await until(lambda: numbers(oms) == [1, 2, 3], "the first three")
+        own_nats.freeze()
+        for _ in range(3):
+            speaking.deliver("quoter", GO)
+        await until(lambda: links(quoter) == links(oms) == ["LinkUp", "LinkDown"], "both noticed")
+        speaking.deliver("quoter", GO)
+        own_nats.kill()
+        own_nats.start()
+        await until(lambda: 7 in numbers(oms), "the one said last")
+    assert numbers(oms) == [1, 2, 3, 4, 5, 6, 7]
+
+
 async def test_who_was_cut_off_reads_what_it_missed_before_it_is_told_that_the_bus_is_back(
     own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
 ) -> None:

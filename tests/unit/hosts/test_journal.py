@@ -25,6 +25,7 @@ from shared.shell.journal import (
     read_parts,
 )
 from tests.support.toys import refusal
+from tests.support.waiting import until
 
 EFFECTS: tuple[Effect, ...] = (
     Publish(refusal(Nanos(7), 3)),
@@ -131,9 +132,7 @@ async def test_a_flush_that_is_cut_short_by_the_end_leaves_no_hole(tmp_path: Pat
     keeping = asyncio.create_task(journals.keep())
     for number in range(count):
         journals.note("oms", Nanos(number), Wake(timer="t"), EFFECTS)
-    async with asyncio.timeout(10):
-        while journals.pending == count:
-            await asyncio.sleep(0)
+    await until(lambda: journals.pending < count, "a flush has begun")
     journals.note("oms", Nanos(count), Wake(timer="stop"), EFFECTS)
     keeping.cancel()
     await asyncio.wait((keeping,))
@@ -148,9 +147,7 @@ async def test_a_disk_that_fills_up_later_does_not_keep_the_process_from_ending(
     journals = Journals(tmp_path, [header()], 2**26)
     journals.note("oms", Nanos(1), Wake(timer="t"), EFFECTS)
     keeping = asyncio.create_task(journals.keep())
-    async with asyncio.timeout(10):
-        while not journal_parts(tmp_path, "oms"):
-            await asyncio.sleep(0)
+    await until(lambda: journal_parts(tmp_path, "oms"), "a file")
     keeping.cancel()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
