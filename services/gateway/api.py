@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import reports
 from services.gateway.bodies import (
@@ -32,6 +32,8 @@ from services.gateway.metrics import registry_of
 from services.gateway.view import ANOMALIES_KEPT, FILLS_KEPT, Gateway
 from shared.params import Params
 
+BODY_BYTES_MAX = 2**16
+
 DESCRIPTION = """Control of the market maker.
 
 Amounts are in the instrument's own unit (USD for inverse contracts), exposure and money in BTC, prices in
@@ -43,6 +45,7 @@ def create_app(view: Gateway, port: Port, token: str, env: str) -> FastAPI:
     """The application over one view; `token` is the only key."""
     app = FastAPI(title="Deribit market maker", version="1", description=DESCRIPTION)
     app.add_middleware(_EveryBodyIsJson)
+    app.add_middleware(_NoBodyIsLarge)
     _add_problems(app)
     _add_health(app, view)
     guard = [Depends(_guard(token))]
@@ -68,6 +71,27 @@ class _EveryBodyIsJson:
             headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
             scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
         await self._app(scope, receive, send)
+
+
+class _NoBodyIsLarge:
+    """Ends a request whose body outgrows any command: bodies are read before the token is looked at."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > BODY_BYTES_MAX:
+                raise HTTPException(413, "Body too large")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def _guard(token: str) -> Any:

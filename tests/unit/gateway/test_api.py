@@ -1,5 +1,7 @@
 """The API: who may ask, what is answered, and that every mistake is told in words."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
 import pytest
 
@@ -274,6 +276,24 @@ async def test_a_body_that_is_no_json_is_refused(plane: Plane) -> None:
 
     assert answer.status_code == 422
     assert "JSON decode error" in answer.json()["detail"]
+    assert plane.said == []
+
+
+async def test_a_body_too_large_for_a_command_is_refused_before_it_is_read(plane: Plane) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 2**24:
+            sent += 2**14
+            yield b" " * 2**14
+
+    del plane.client.headers["Authorization"]
+    answer = await plane.client.post("/kill", content=endless())
+
+    assert answer.status_code == 413
+    assert answer.json()["title"] == "Body too large"
+    assert sent < 2**20
     assert plane.said == []
 
 
