@@ -324,7 +324,11 @@ class Risk:
         return effects
 
     def _compared(self, now: Nanos) -> list[Effect]:
-        if not self.day.watch(now):
+        before = self.day.number
+        compared = self.day.watch(now)
+        if self.day.number != before:
+            self.limits.roll(self.params.risk)
+        if not compared:
             return []
         gap, limit = self.day.unexplained, self.params.risk.unexplained_max_btc
         self._disagreed = self._disagreed + 1 if abs(gap) > limit else 0

@@ -56,6 +56,11 @@ class TradingDay:
         self._report: tuple[Nanos, float] | None = None
 
     @property
+    def number(self) -> int | None:
+        """Which day it is; None before it has begun."""
+        return None if self._record is None else self._record.day
+
+    @property
     def begun(self) -> bool:
         """Whether the exchange has reported an equity yet."""
         return self._record is not None

@@ -143,7 +143,7 @@ class Hedger:
         pending = self._pending
         if pending is None or order.purpose is Purpose.QUOTE:
             return
-        if order.instrument == pending.instrument and order.state.is_final:
+        if order.quote_id == pending.hedge_id and order.state.is_final:
             self._pending = None
             if order.state is not OrderState.REJECTED:
                 self._next_at = Nanos(max(self._next_at, now + SETTLE))

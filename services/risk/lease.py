@@ -40,10 +40,10 @@ class Evidence:
         """Instruments that marketdata lists at present."""
         return [name for name, (_, seen) in self.listed.items() if now - seen <= LISTING_KEPT]
 
-    def is_live(self, instrument: str) -> bool:
-        """Whether an instrument's book may be believed."""
+    def is_live(self, now: Nanos, instrument: str, params: Params) -> bool:
+        """Whether an instrument's book may be believed: said to be live, and heard lately."""
         feed = self.feeds.get(instrument)
-        return feed is not None and feed.state is FeedState.LIVE
+        return feed is not None and feed.state is FeedState.LIVE and _is_fresh(now, feed, params)
 
     def is_reconciled(self, now: Nanos, instrument: str, params: Params) -> bool:
         """Whether the position agreed with the exchange recently enough."""
@@ -69,7 +69,7 @@ class Evidence:
             if reason:
                 return reason
         for name in perpetuals:
-            if not self.is_live(name):
+            if not self.is_live(now, name, params):
                 return f"{name} book is not live"
         for name in followed:
             if not self.is_reconciled(now, name, params):
@@ -78,8 +78,12 @@ class Evidence:
 
     def _feed_objection(self, now: Nanos, name: str, params: Params) -> str:
         feed = self.feeds.get(name)
-        if feed is None or now - feed.heard > from_ms(params.marketdata.stale_ms):
+        if feed is None or not _is_fresh(now, feed, params):
             return f"{name} feed is stale"
         if abs(feed.clock_offset_ms) > CLOCK_OFFSET_MS:
             return f"{name} venue clock is off by more than {CLOCK_OFFSET_MS:g} ms"
         return ""
+
+
+def _is_fresh(now: Nanos, feed: FeedStatus, params: Params) -> bool:
+    return now - feed.heard <= from_ms(params.marketdata.stale_ms)

@@ -115,6 +115,12 @@ class Limits:
                 mode = max(mode, limit.mode, key=SEVERITY.__getitem__)
         return Verdict(mode, ", ".join(reasons))
 
+    def roll(self, params: RiskParams) -> None:
+        """A new day: lift the lines about money that is gone. What they latched stays latched."""
+        for limit in limits(params):
+            if limit.leave is None:
+                self._standing.pop(limit.name, None)
+
     def forgive(self) -> None:
         """Lift every line; those that are still crossed come back with the next judgement."""
         self._standing.clear()

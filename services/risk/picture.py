@@ -72,7 +72,7 @@ class Picture:
             book, ticker, spec = self.books.get(name), self.tickers.get(name), self.specs.get(name)
             if book is None or ticker is None or spec is None or not position.amount:
                 continue
-            believed = self.evidence.is_live(name) and self.evidence.is_reconciled(
+            believed = self.evidence.is_live(now, name, params) and self.evidence.is_reconciled(
                 now, name, params
             )
             if believed and ticker.state is BookState.OPEN:

@@ -9,6 +9,7 @@ from shared.messages import (
     Hedge,
     Lease,
     Mode,
+    ModeChanged,
     ParamsApplied,
     ParamsChanged,
     Pnl,
@@ -16,7 +17,7 @@ from shared.messages import (
 )
 from shared.messages.codec import encode
 from shared.params import Params, change_params
-from shared.units import MILLISECOND, MINUTE, SECOND, Side
+from shared.units import HOUR, MILLISECOND, MINUTE, SECOND, Side
 from tests.unit.risk.scene import (
     FUTURE,
     NOON,
@@ -130,6 +131,45 @@ def test_no_hedge_is_sent_on_a_book_or_a_position_that_cannot_be_believed() -> N
 
     scene.tell(position(scene.now, 0.37))
     assert len(scene.said(Hedge)) == 1
+
+
+def test_no_hedge_is_sent_through_a_feed_that_went_silent_after_its_last_live_word() -> None:
+    scene = Scene().start().alive()
+    scene.pass_time(4 * SECOND, PERPETUAL)
+
+    scene.hold(perpetual=0.37)
+    assert scene.said(Hedge) == []
+
+    scene.beat()
+    scene.hold(perpetual=0.37)
+    assert len(scene.said(Hedge)) == 1
+
+
+def test_a_new_day_lifts_what_the_loss_of_the_day_before_reduced() -> None:
+    scene = Scene().start().alive(perpetual=0.2)
+    scene.tell(ticker(scene.now, 54_000.0))
+    assert scene.lease().mode is Mode.REDUCING
+    # Flat, the loss is behind us; it stands all the same until eight o'clock.
+    scene.hold()
+    assert scene.lease().mode is Mode.REDUCING
+
+    scene.now = Nanos(scene.now + 20 * HOUR)
+    scene.hold()
+    scene.tell(ticker(scene.now, 54_000.0))
+
+    assert scene.said(ModeChanged)[-1].mode is Mode.ACTIVE
+
+
+def test_a_new_day_does_not_lift_a_kill() -> None:
+    scene = Scene().start().alive(perpetual=0.2)
+    scene.tell(ticker(scene.now, 47_000.0))
+    assert scene.lease().mode is Mode.KILLED
+
+    scene.now = Nanos(scene.now + 20 * HOUR)
+    scene.hold()
+
+    assert scene.lease().mode is Mode.KILLED
+    assert scene.state["kill_latch"]
 
 
 def test_a_falling_mark_reduces_then_kills_by_the_days_loss() -> None:

@@ -40,7 +40,7 @@ def ended(hedge: Hedge, state: OrderState = OrderState.FILLED) -> OrderChanged:
         filled=hedge.amount,
         purpose=Purpose.HEDGE,
         layer=0,
-        quote_id=0,
+        quote_id=hedge.hedge_id,
         reason="",
         venue_ts=hedge.ts,
     )
@@ -126,6 +126,22 @@ def test_a_lost_answer_blocks_until_a_later_reconciliation() -> None:
         spec=spec(), position=position(late, 0.40), book=book(late), mark=MARK, taker_fee=0.0005
     )
     assert hedger.step(late, 0.40, [reconciled], PARAMS, False) is not None
+
+
+def test_the_late_end_of_a_slice_that_was_given_up_does_not_free_the_next_one() -> None:
+    hedger = Hedger()
+    given_up = step(hedger, 0, 0.40)
+    assert given_up is not None
+    late = Nanos(NOON + 10 * SECOND)
+    reconciled = Venue(
+        spec=spec(), position=position(late, 0.40), book=book(late), mark=MARK, taker_fee=0.0005
+    )
+    assert hedger.step(late, 0.40, [reconciled], PARAMS, False) is not None
+
+    hedger.answered(late, ended(given_up, OrderState.CANCELLED))
+
+    later = Nanos(late + 500 * MILLISECOND)
+    assert hedger.step(later, 0.40, [reconciled], PARAMS, False) is None
 
 
 def test_twenty_slices_a_minute_are_the_most() -> None:
