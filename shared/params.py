@@ -229,6 +229,10 @@ class Params(Section):
             ("risk.lease_renewal_ms * 2", 2 * risk.lease_renewal_ms),
             ("risk.lease_ms", risk.lease_ms),
         )
+        _ascending(
+            ("oms.reconcile_s * 1000", 1000 * oms.reconcile_s),
+            ("risk.position_age_max_ms", risk.position_age_max_ms),
+        )
         _ascending(("oms.reserve", oms.reserve), ("oms.burst", oms.burst))
         if quoter.order_size_btc > risk.soft_limit_btc:
             raise ValueError(
