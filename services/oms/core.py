@@ -141,7 +141,8 @@ class Oms:
         if self._permission.leased(lease):
             # A host writes again what it ever stored when the state comes back: let that be the end.
             self._out.do(Store(KILL_LATCH, write_latch(None)))
-        self._out.wake("lease", lease.until)
+        if self._permission.lease is not None:
+            self._out.wake("lease", self._permission.lease.until)
         self._desk.steer_all(now)
 
     def _fed(self, now: Nanos, status: FeedStatus) -> None:

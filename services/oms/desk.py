@@ -106,7 +106,7 @@ class Desk:
         command = Take(
             instrument=hedge.instrument,
             side=hedge.side,
-            price=hedge.limit_price,
+            price=self._within_band(hedge),
             amount=hedge.amount,
             hedge_id=hedge.hedge_id,
             expires=hedge.expires,
@@ -117,11 +117,21 @@ class Desk:
             return
         # Executed in the order they are sent: the own quote is gone before the hedge could meet it.
         for order in self._orders.alive(hedge.instrument):
-            reach = hedge.side.sign * (hedge.limit_price - order.price)
+            reach = hedge.side.sign * (command.price - order.price)
             if order.side is not hedge.side and order.idle and reach >= 0.0:
                 self._pull(now, order, "hedge")
         if self.wire.take(now, approved) is None:
             self._ignore(now, hedge, "no request credit left")
+
+    def _within_band(self, hedge: Hedge) -> float:
+        """Its limit, or the band's edge where that is nearer: at the edge there may still be takers."""
+        spec = self._inventory.specs.get(hedge.instrument)
+        ticker = self.tickers.get(hedge.instrument)
+        if spec is None or ticker is None:
+            return hedge.limit_price
+        if hedge.side is Side.BUY:
+            return spec.passive_price(hedge.side, min(hedge.limit_price, ticker.max_price))
+        return spec.passive_price(hedge.side, max(hedge.limit_price, ticker.min_price))
 
     def rejected(self, now: Nanos, order: Order) -> None:
         """The venue refused to place or move it: not again for the same quote."""
@@ -156,8 +166,9 @@ class Desk:
         """Settle an unknown outcome: by cancelling where it must go anyway, else by asking."""
         pulling = refusal is not None and order.purpose is Purpose.QUOTE
         if pulling and not order.closed_by_word:
-            self._cancel(now, order, refusal or "")
-        elif now >= order.not_before:
+            if now >= order.not_before:
+                self._cancel(now, order, refusal or "")
+        elif now >= order.look_after:
             self.wire.look_up(now, order)
 
     def _pull(self, now: Nanos, order: Order, reason: str) -> None:

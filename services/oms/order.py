@@ -176,7 +176,9 @@ class Order(msgspec.Struct, kw_only=True):
     closed_by_word: bool = False
     """A refusal said that it is no longer open: only a look-up can say more."""
     not_before: Nanos = Nanos(0)
-    """Nothing is asked of it again before this: it was looked up, or refused, a moment ago."""
+    """Nothing is asked of it again before this: it was refused a moment ago."""
+    look_after: Nanos = Nanos(0)
+    """It is not looked up again before this."""
     aim_price: float | None = None
     aim_amount: float | None = None
 

@@ -81,8 +81,11 @@ class Orders:
         self._orders[order.label] = order
         self.told(now, order, tick_to_order_us)
 
-    def adopt(self, now: Nanos, seen: VenueOrder) -> Order | None:
-        """Take in an order that bears our prefix and that nobody here sent; None: not ours."""
+    def adopt(self, now: Nanos, seen: VenueOrder, untold: float = 0.0) -> Order | None:
+        """Take in an order that bears our prefix and that nobody here sent; None: not ours.
+
+        `untold`: what of its fills comes as trades beside it, to be booked next.
+        """
         label = self.is_ours(seen.label)
         if label is None or seen.price is None:
             return None
@@ -98,8 +101,8 @@ class Orders:
             deadline=now,
             state=OrderState.UNKNOWN,
             order_id=seen.order_id,
-            # Its fills until now are in the position that the exchange reports.
-            booked=seen.filled,
+            # Its other fills until now are in the position that the exchange reports.
+            booked=max(0.0, seen.filled - untold),
         )
         self._orders[order.label] = order
         self.observe(now, order, seen, answers=True)

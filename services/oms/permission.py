@@ -31,11 +31,13 @@ class Permission:
         self.feeds: dict[str, FeedStatus] = {}
         self.wanted: dict[str, Quote | NoQuote] = {}
         self._latch_confirmed = False
+        self._killed_at = Nanos(0)
 
     def latched(self, latch: Latch) -> Latch:
         """The kill switch was thrown; the latch in force."""
         self.latch = latch if self.latch is None else self.latch.joined(latch)
         self._latch_confirmed = False
+        self._killed_at = latch.ts
         return self.latch
 
     def leased(self, lease: Lease) -> bool:
@@ -44,10 +46,11 @@ class Permission:
             return False
         self.lease = lease
         if lease.mode is Mode.KILLED:
-            self._latch_confirmed = True
             if self.latch is None:
                 # Whether to flatten is risk's to know: it sends hedges, or it does not.
                 self.latch = Latch(reason=lease.reason, by="risk", ts=lease.ts, flatten=True)
+            # Said before the last kill, it speaks of an earlier one.
+            self._latch_confirmed |= lease.ts >= self._killed_at
         elif self._latch_confirmed:
             self.latch, self._latch_confirmed = None, False
             return True

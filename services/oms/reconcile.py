@@ -231,7 +231,7 @@ class Reconciliation:
         differences = tuple(d for d in differences if not self._delivered(now, d[0], d[2]))
         if not differences:
             return True
-        if self._strikes == STRIKES - 1:
+        if self._strikes >= STRIKES - 1 and self.disputed is None:
             self.agreed, self.disputed = False, now
             found = "; ".join(f"{name}: here {a}, exchange {b}" for name, a, b in differences)
             self._out.anomaly(now, "position_mismatch", Severity.CRITICAL, f"{found}; {_REMEDY}")

@@ -18,6 +18,7 @@ from services.oms.wire import ForOrder, Outcome
 from shared.deribit.codec import (
     VenueFault,
     VenueOrder,
+    VenueTrade,
     decode_account,
     decode_changes,
     decode_limits,
@@ -140,19 +141,20 @@ class Venue:
         if frame.channel == self._line.changes_channel:
             changes = decode_changes(frame.data)
             for seen in changes.orders:
-                self._seen(now, seen)
+                self._seen(now, seen, changes.trades)
             for trade in changes.trades:
                 self._inventory.book(now, trade)
         elif frame.channel == self._line.portfolio_channel:
             self._accounted(decode_account(frame.data, now))
 
-    def _seen(self, now: Nanos, seen: VenueOrder) -> None:
+    def _seen(self, now: Nanos, seen: VenueOrder, trades: tuple[VenueTrade, ...]) -> None:
         order = self._orders.get(seen.label)
+        untold = sum(trade.amount for trade in trades if trade.order_id == seen.order_id)
         if order is not None:
             self._orders.observe(now, order, seen, answers=False)
             if seen.cancel_reason == "edit_post_only_reject":
                 self._desk.rejected(now, order)
-        elif seen.state is OrderState.OPEN and self._orders.adopt(now, seen) is not None:
+        elif seen.state is OrderState.OPEN and self._orders.adopt(now, seen, untold) is not None:
             detail = f"{seen.label} rests and was not sent by this process"
             self._out.anomaly(now, "unknown_order", Severity.WARNING, detail, seen.instrument)
 

@@ -189,7 +189,7 @@ class Wire:
         request = requests.get_order_state_by_label(order.label, self._line.currency)
         context = ForOrder(order.label, Verb.LOOK_UP)
         order.request = self._line.ask(now, request, Priority.CANCEL, context)
-        order.not_before = Nanos(now + LOOK_EVERY)
+        order.look_after = Nanos(now + LOOK_EVERY)
 
     def answered(self, now: Nanos, answer: Answered, context: ForOrder) -> Outcome:
         """A request succeeded."""
@@ -234,9 +234,12 @@ class Wire:
             self._unclear(now, order, current, name)
         elif current or unanswered_still:
             happening = _happening(context.verb, meaning)
-            self._orders.happen(now, order, happening, name)
             if happening is Happening.CHANGE_REFUSED:
                 self._pause(now, order)
+                if order.order_id is None:
+                    # That it was not cancelled does not prove that it was ever placed.
+                    happening = Happening.UNCLEAR
+            self._orders.happen(now, order, happening, name)
         wanted = context.verb in (Verb.PLACE, Verb.EDIT)
         return Outcome(order, rejected=wanted and meaning is not Meaning.UNKNOWN_OUTCOME)
 
@@ -270,7 +273,7 @@ class Wire:
             return
         matches = [seen for seen in found if seen.label == order.label]
         if matches:
-            contradicted, order.not_before = order.closed_by_word, Nanos(0)
+            contradicted = order.closed_by_word
             newest = max(matches, key=lambda seen: seen.updated)
             self._orders.observe(now, order, newest, answers=True)
             if contradicted and order.alive:

@@ -116,3 +116,16 @@ def test_a_new_process_takes_over_the_exchanges_positions_as_well() -> None:
     rig.live()
     assert rig.position().amount == 0.0
     assert "position_adopted" in rig.anomalies()
+
+
+def test_rounds_that_waited_for_orders_to_settle_do_not_use_up_the_dispute() -> None:
+    rig = quoting()
+    # A request whose outcome stays unknown for seconds keeps the first rounds from agreeing.
+    rig.swallow(b"private/edit")
+    rig.quote(bid=59_980.0, ask=60_020.0)
+    rig.swallow(b"private/get_order_state_by_label")
+    reborn(rig)
+    rig.pass_time(2.0)
+    rig.oms._inventory.ledger.adopt(PERPETUAL, 30.0, 60_000.0)
+    rig.swallow(b"")
+    rig.until(lambda: "position_mismatch" in rig.anomalies(), 20.0)

@@ -68,6 +68,20 @@ def test_a_lease_that_crossed_the_kill_does_not_undo_it() -> None:
     assert rig.book() == []
 
 
+def test_risks_word_on_an_earlier_kill_says_nothing_of_a_later_one() -> None:
+    rig = resting()
+    before = rig.now
+    rig.pass_time(0.1)
+    rig.kill()
+    # On the way since before: risk was killed and resumed, and has not heard of this kill yet.
+    rig.lease(ts=before, mode=Mode.KILLED, granted=False)
+    rig.lease(ts=Nanos(before + 1))
+    rig.quote()
+    rig.pass_time(0.1)
+    assert rig.book() == []
+    assert rig.state["kill_latch"]
+
+
 def test_risk_lifts_the_kill_only_after_having_said_killed_itself() -> None:
     rig = resting()
     rig.kill()
@@ -208,3 +222,14 @@ def test_a_hedge_takes_its_own_quote_away_before_it_could_meet_it() -> None:
     rig.pass_time(0.1)
     assert rig.position().amount == rig.real_position() == 400.0
     assert [fill.price for fill in rig.fills()[1:]] == [59_980.0]
+
+
+def test_a_hedge_limit_beyond_the_price_band_is_drawn_back_onto_it() -> None:
+    rig = holding()
+    # The mark ran up: the market's own bid lies just inside the band, the slippage beyond it.
+    rig.ticker(mark=60_893.0)
+    lowest = 60_893.0 * 0.985
+    rig.hedge(Side.SELL, 500.0, 59_975.0)
+    rig.until(lambda: rig.position().amount == 500.0)
+    (sold,) = rig.requests("private/sell")
+    assert lowest <= sold["params"]["price"] <= lowest + 0.5

@@ -73,6 +73,22 @@ def test_during_settlement_a_cancel_is_repeated_with_a_pause_until_it_passes() -
     rig.until(lambda: not rig.book(), 3.0)
 
 
+def test_a_refused_cancel_by_label_does_not_prove_that_the_order_rests() -> None:
+    rig = Rig().live()
+    rig.refuse("private/buy", INTERNAL)
+    rig.quote(bid=59_990.0, ask=None)
+    rig.until(lambda: rig.changes()[-1].state is OrderState.UNKNOWN)
+    rig.refuse("private/cancel_by_label", SETTLEMENT, times=2)
+    rig.lease(granted=False)
+    rig.pass_time(0.02)
+    assert len(rig.requests("private/cancel_by_label")) == 1, "refused, it waits a while"
+    rig.lease()
+    rig.quote(bid=59_900.0, ask=None)
+    assert OrderState.OPEN not in [change.state for change in rig.changes()]
+    rig.until(lambda: rig.prices() == [59_900.0], 5.0)
+    assert rig.halts == []
+
+
 def test_an_edit_refused_for_a_moment_leaves_the_order_as_it_was() -> None:
     rig = quoting()
     rig.refuse("private/edit", SETTLEMENT, times=2)
@@ -205,6 +221,51 @@ def test_a_stale_order_that_only_the_channel_tells_of_is_cancelled() -> None:
     cancels = [cancel["params"]["order_id"] for cancel in rig.requests("private/cancel")]
     assert cancels == ["99"]
     rig.until(lambda: rig.changes()[-1].state is OrderState.CANCELLED)
+
+
+def test_a_stale_order_told_of_with_its_fill_counts_that_fill_once() -> None:
+    rig = quoting()
+    label = "mm-0-BTC-PERPETUAL-s0-1"
+    seen = {"order_id": "99", "label": label, "instrument_name": PERPETUAL, "direction": "sell"}
+    order = {
+        "order_state": "open",
+        "order_type": "limit",
+        "time_in_force": "good_til_cancelled",
+        "price": 61_000.0,
+        "amount": 100.0,
+        "filled_amount": 30.0,
+        "average_price": 61_000.0,
+        "post_only": True,
+        "reduce_only": False,
+        "creation_timestamp": 1,
+        "last_update_timestamp": 1,
+    }
+    trade = {
+        "trade_id": "t1",
+        "trade_seq": 1,
+        "timestamp": 1,
+        "price": 61_000.0,
+        "amount": 30.0,
+        "fee": 0.0,
+        "fee_currency": "BTC",
+        "liquidity": "M",
+        "mark_price": 61_000.0,
+        "index_price": 61_000.0,
+        "profit_loss": 0.0,
+        "order_type": "limit",
+        "state": "open",
+    }
+    data = {
+        "instrument_name": PERPETUAL,
+        "orders": [seen | order],
+        "trades": [seen | trade],
+        "positions": [],
+    }
+    params = {"channel": "user.changes.future.BTC.raw", "data": data}
+    frame = {"jsonrpc": "2.0", "method": "subscription", "params": params}
+    rig.receive(json.dumps(frame).encode())
+    assert rig.position().amount == -30.0
+    assert rig.position().working_sell == 1_000.0 + 70.0
 
 
 def test_the_same_hedge_is_forgotten_only_after_many_others() -> None:

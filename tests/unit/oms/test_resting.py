@@ -105,6 +105,16 @@ def test_orders_are_gone_when_the_lease_runs_out() -> None:
     assert ends <= rig.now <= ends + 10 * MILLISECOND
 
 
+def test_a_lease_told_late_does_not_unset_the_alarm_of_the_present_one() -> None:
+    rig = quoting()
+    rig.silent = True
+    rig.pass_time(0.2)
+    rig.lease(1.25)
+    rig.lease(0.1, ts=Nanos(rig.now - SECOND))
+    rig.pass_time(1.30)
+    assert rig.book() == []
+
+
 @pytest.mark.parametrize("mode", [Mode.PAUSED, Mode.KILLED])
 def test_a_mode_that_rests_nothing_pulls_everything(mode: Mode) -> None:
     rig = quoting()
