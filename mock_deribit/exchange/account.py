@@ -14,6 +14,8 @@ maintenance margin on the position. How open orders add to margin is unpublished
 Source: Deribit's contract specifications; shared/instruments.py holds the payoff arithmetic.
 """
 
+from collections import deque
+
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.messages import (
     OrderView,
@@ -25,6 +27,9 @@ from mock_deribit.exchange.messages import (
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.valuation import EIGHT_HOURS_MS
 from shared.instruments import Payoff
+
+TRADES_MAX = 100_000
+"""Fills remembered per account: a day of more than one a second."""
 
 
 class Position:
@@ -162,7 +167,7 @@ class Account:
         self.positions: dict[str, Position] = {}
         self.orders: dict[str, Order] = {}
         self.closed: dict[str, OrderView] = {}
-        self.trades: list[UserTrade] = []
+        self.trades: deque[UserTrade] = deque(maxlen=TRADES_MAX)
 
     def credit(self, currency: str, amount: float) -> None:
         """Add coin to the balance (negative: take)."""

@@ -219,7 +219,7 @@ class Exchange:
         currency: str | None = None,
         order_id: str | None = None,
     ) -> tuple[UserTrade, ...]:
-        """Every fill of the account since it was opened, oldest first."""
+        """The last 100,000 fills of the account, oldest first."""
         return tuple(
             fill
             for fill in self._accounts[account].trades

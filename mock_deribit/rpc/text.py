@@ -13,7 +13,7 @@ import msgspec
 _string = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def number(value: float) -> str:
     """The shortest JSON form of a finite float; ValueError for nan and infinities."""
     plain = repr(value)
