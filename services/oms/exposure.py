@@ -68,7 +68,7 @@ def exposure_of(
         if position == 0.0 and open_ == Working():
             continue
         mark = marks.get(name)
-        if mark is None:
+        if not mark:
             unvalued.append(name)
             continue
         held = _delta(specs.get(name), position, mark)

@@ -148,15 +148,19 @@ def _key(trade: VenueTrade) -> str:
 
 def _add(held: Holding, signed: float, price: float, spec: Instrument) -> None:
     """Move a holding by a signed amount at a price: add to it, close some of it, or turn it over."""
+    # An exchange that told a position without its average leaves it to the first trade after.
+    entry = held.average_price or price
     if held.amount * signed >= 0.0:
-        held.average_price = spec.average_entry(held.amount, held.average_price, signed, price)
+        held.average_price = spec.average_entry(held.amount, entry, signed, price)
         held.amount = round_satoshi(held.amount + signed)
         return
     closed = -signed if abs(signed) <= abs(held.amount) else held.amount
-    held.realized += spec.pnl(closed, held.average_price, price)
+    held.realized += spec.pnl(closed, entry, price)
     rest = round_satoshi(held.amount + signed)
     if rest == 0.0:
         held.average_price = 0.0
     elif rest * signed > 0.0:
         held.average_price = price
+    else:
+        held.average_price = entry
     held.amount = rest

@@ -4,6 +4,8 @@ Owns specifications, books, tickers and the evidence for the lease. It answers w
 nothing.
 """
 
+import math
+
 from services.risk.exposure import Exposure, measure
 from services.risk.hedge import Venue
 from services.risk.lease import Evidence
@@ -41,8 +43,10 @@ class Picture:
     def margin_pct(self) -> float:
         """Initial margin in % of equity; 0 while the account is not known."""
         account = self.evidence.account
-        if account is None or account.equity <= 0:
+        if account is None or not account.initial_margin:
             return 0.0
+        if account.equity <= 0:
+            return math.inf
         return 100.0 * account.initial_margin / account.equity
 
     def perpetual(self) -> Ticker | None:

@@ -278,3 +278,8 @@ def test_no_sequence_of_fills_leaves_the_worst_case_interval(
 def test_what_has_no_mark_is_named_and_not_guessed() -> None:
     exposure = exposure_of({"A": 10.0, "B": 0.0}, {"C": Working(10.0, 0.0)}, {}, {})
     assert exposure.unvalued == ("A", "C")
+
+
+def test_a_mark_that_the_exchange_left_out_is_no_mark() -> None:
+    exposure = exposure_of({"A": 10.0}, {}, {"A": 0.0}, {})
+    assert exposure.unvalued == ("A",)

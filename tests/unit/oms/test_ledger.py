@@ -137,6 +137,16 @@ def test_an_adopted_position_keeps_profit_and_fees() -> None:
     assert held.realized == realized == pytest.approx(100 / 50_000 - 100 / 60_000)
 
 
+@pytest.mark.parametrize("signed", [50.0, -50.0, -150.0])
+def test_a_position_adopted_without_an_average_is_entered_at_the_next_price(signed: float) -> None:
+    ledger = Ledger()
+    ledger.adopt(NAME, 100.0, 0.0)
+    ledger.book(trade(1, signed, 60_000.0), None)
+    held = ledger.holding(NAME)
+    assert (held.amount, held.realized) == (100.0 + signed, 0.0)
+    assert held.average_price == pytest.approx(60_000.0)
+
+
 def test_mismatches_name_both_sides_and_only_where_they_differ() -> None:
     ledger = Ledger()
     ledger.book(trade(1, 100.0, 50_000.0), None)

@@ -194,6 +194,15 @@ def test_margin_reduces() -> None:
     assert (scene.lease().mode, scene.lease().reason) == (Mode.REDUCING, "margin")
 
 
+def test_margin_without_equity_reduces() -> None:
+    scene = Scene().start().alive()
+
+    scene.tell(account(scene.now, -0.01, initial_margin=0.1))
+
+    assert scene.lease().mode is not Mode.ACTIVE
+    assert "margin" in scene.lease().reason
+
+
 def test_a_critical_anomaly_reduces_for_its_time_and_a_warning_does_not() -> None:
     scene = Scene().start().alive()
     scene.tell(alarm(scene.now, "position_mismatch", Severity.WARNING))
