@@ -95,7 +95,7 @@ class _NoBodyIsLarge:
 
 
 def _guard(token: str) -> Any:
-    scheme = HTTPBearer(auto_error=False, description="the token printed at the first start")
+    scheme = HTTPBearer(auto_error=False, description="the gateway's token")
 
     def check(
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],

@@ -77,7 +77,10 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def token_for(given: SecretStr | None, run_dir: Path) -> str:
-    """The given token, the one made at an earlier start, or a new one: shown once, kept for its owner."""
+    """The given token, the one made at an earlier start, or a new one: kept for its owner.
+
+    It is shown once, to a person at a terminal: what goes elsewhere is a log, and logs are passed around.
+    """
     if given is not None:
         return given.get_secret_value()
     path = run_dir / TOKEN_FILE
@@ -89,7 +92,10 @@ def token_for(given: SecretStr | None, run_dir: Path) -> str:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(token + "\n")
-    print(f"control API token (kept in {path.name} of the run directory): {token}", file=sys.stderr)
+    shown = f": {token}" if sys.stderr.isatty() else ""
+    print(
+        f"control API token: in the file {path.name} of the run directory{shown}", file=sys.stderr
+    )
     return token
 
 

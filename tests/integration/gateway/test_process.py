@@ -85,17 +85,31 @@ def test_a_wrong_token_setting_does_not_show_the_token() -> None:
     assert "too-short" not in str(caught.value)
 
 
-def test_a_token_is_made_once_shown_once_and_kept_for_its_owner(
+def test_a_token_is_made_once_and_kept_for_its_owner(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = token_for(None, tmp_path)
-    assert first in capsys.readouterr().err
     second = token_for(None, tmp_path)
 
     assert second == first
-    assert capsys.readouterr().err == ""
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+    assert first not in capsys.readouterr().err
+
+
+def test_a_new_token_is_shown_once_to_a_person_and_never_to_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("log", "terminal"):
+        (tmp_path / folder).mkdir()
+    token_for(None, tmp_path / "log")
+    assert capsys.readouterr().err == "control API token: in the file token of the run directory\n"
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    first = token_for(None, tmp_path / "terminal")
+    assert capsys.readouterr().err.endswith(f": {first}\n")
+    token_for(None, tmp_path / "terminal")
+    assert capsys.readouterr().err == ""
 
 
 async def test_the_process_serves_and_ends_in_good_order_without_its_token_in_the_log(
