@@ -161,12 +161,13 @@ class Commands:
             )
 
     def _is_paused(self, instrument: str | None) -> bool:
+        """Told so by risk, and nothing of ours rests there any more."""
         lease = self._view.lease
         if lease is None:
             return False
-        if instrument is not None and instrument in lease.paused:
-            return True
-        return lease.mode in (Mode.PAUSED, Mode.KILLED)
+        told = lease.mode in (Mode.PAUSED, Mode.KILLED) or instrument in lease.paused
+        orders = self._view.orders.values()
+        return told and not any(instrument in (None, order.instrument) for order in orders)
 
     def _is_resumed(self, instrument: str | None) -> bool:
         lease = self._view.lease

@@ -115,7 +115,8 @@ def order(ts: Nanos = NOON, label: str = "mm-1", **changes: Any) -> OrderChanged
         "reason": "",
         "venue_ts": ts,
     }
-    return OrderChanged(ts=ts, instrument=PERPETUAL, label=label, **(fields | changes))
+    fields |= {"instrument": PERPETUAL, "label": label}
+    return OrderChanged(ts=ts, **(fields | changes))
 
 
 def quote(ts: Nanos = NOON) -> Quote:

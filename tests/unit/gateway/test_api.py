@@ -204,6 +204,27 @@ async def test_a_kill_is_not_confirmed_while_orders_are_open(plane: Plane) -> No
     assert (answer["confirmed"], answer["open_orders"]) == (False, 1)
 
 
+@pytest.mark.parametrize("instrument", [PERPETUAL, None])
+async def test_a_pause_is_not_confirmed_while_orders_are_open(
+    plane: Plane, instrument: str | None
+) -> None:
+    plane.tell(order(plane.now()))
+
+    answer = (await plane.send("POST", "/pause", {"instrument": instrument})).json()
+
+    assert (answer["confirmed"], answer["open_orders"]) == (False, 1)
+
+
+async def test_a_pause_of_one_instrument_does_not_wait_for_the_orders_of_another(
+    plane: Plane,
+) -> None:
+    plane.tell(order(plane.now(), instrument="BTC-25DEC26"))
+
+    answer = (await plane.send("POST", "/pause", {"instrument": PERPETUAL})).json()
+
+    assert (answer["confirmed"], answer["open_orders"]) == (True, 1)
+
+
 async def test_leaving_killed_without_confirming_is_refused_in_risks_words(plane: Plane) -> None:
     await plane.send("POST", "/kill")
 
