@@ -101,6 +101,23 @@ async def test_a_kill_without_the_state_store_is_obeyed_and_latched_when_it_is_b
                     assert stage.risk.reason() == "drill"
 
 
+async def test_a_kill_does_not_wait_for_a_state_store_that_hangs(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with (
+        staged(tmp_path, own_nats, own_valkey) as stage,
+        controlled(stage) as (control, client),
+    ):
+        own_valkey.freeze()
+        try:
+            killed = (await client.post("/kill", json={"reason": "drill"}, timeout=3)).json()
+            assert (killed["latched"], killed["told"], killed["mode"]) == (False, True, "killed")
+            assert stage.risk.reason() == "drill"
+        finally:
+            own_valkey.thaw()
+        await until(lambda: control.view.up["state"], "the state store back")
+
+
 async def test_a_kill_without_the_bus_is_latched_at_once_and_told_when_it_is_back(
     own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
 ) -> None:
