@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nats.aio.client import Client
-from nats.errors import TimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
@@ -47,7 +46,8 @@ async def read_stream(
 ) -> list[tuple[str, bytes]]:
     """(subject, payload) of what was said on `patterns` since a time (seconds since the epoch), in order.
 
-    Only the last `count_max` messages of the stream are looked at. Raises `nats.errors.Error`.
+    Only the last `count_max` messages of the stream are looked at. All or nothing: raises
+    `nats.errors.Error`, also when the broker stops answering on the way.
     """
     if not patterns:
         return []
@@ -71,11 +71,7 @@ async def read_stream(
     found: list[tuple[str, bytes]] = []
     left = consumer.num_pending or 0
     while left:
-        try:
-            batch = await subscription.fetch(BATCH, timeout=TIMEOUT_S)
-        except TimeoutError:
-            break
-        for message in batch:
+        for message in await subscription.fetch(BATCH, timeout=TIMEOUT_S):
             metadata = message.metadata
             left = metadata.num_pending or 0
             if metadata.sequence.stream > first:

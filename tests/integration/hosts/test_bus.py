@@ -13,12 +13,13 @@ from shared.messages import NoQuote
 from shared.messages.codec import encode
 from shared.shell.host_nats import NatsHost
 from shared.shell.nats_fastpath import FastPublisher, QueuedPublisher, publisher, subscribe
+from shared.shell.nats_stream import ensure_stream, read_stream
 from shared.shell.service import loop_factory
 from shared.units import MILLISECOND
 from tests.support.hosting import running, settings_for
 from tests.support.relay import Relay
 from tests.support.toys import Echo, Listener, Pulse, refusal, status
-from tests.support.waiting import until
+from tests.support.waiting import until, until_asked
 
 BUS_UP = LinkUp(link="bus")
 GO = Wake(timer="go")
@@ -229,6 +230,33 @@ async def test_a_latecomer_with_history_is_told_past_events_first_and_no_data(
     assert numbers(late) == list(range(1, 701))
     assert late.events.index(BUS_UP) > late.events.index(late.messages()[-1])
     assert plain.messages() == []
+
+
+async def test_a_broker_that_stalls_while_the_stream_is_read_never_gives_half_of_it(
+    own_nats: NatsServer,
+) -> None:
+    count = 20_000
+    client = await nats.connect(own_nats.url)
+    await ensure_stream(client, "mock")
+    for number in range(count):
+        await client.publish("mock.evt.quoter.quote.TOY", b"%d" % number)
+    stream = client.jetstream()
+
+    async def is_kept() -> bool:
+        return (await stream.stream_info("mock-events")).state.messages == count
+
+    await until_asked(is_kept, "all in the stream")
+    patterns = ["mock.evt.quoter.quote.*"]
+    reading = asyncio.create_task(read_stream(client, "mock", patterns, 0.0, count))
+    await until(lambda: client.stats["in_msgs"] > 2_000, "a part is read")
+    own_nats.freeze()
+    try:
+        await asyncio.wait((reading,))
+    finally:
+        own_nats.thaw()
+    assert isinstance(reading.exception(), nats.errors.TimeoutError)
+    assert len(await read_stream(client, "mock", patterns, 0.0, count)) == count
+    await client.close()
 
 
 async def test_a_frozen_broker_is_lost_too(
