@@ -93,6 +93,7 @@ def as_toml(params: Params) -> str:
     """The parameters as the services read them."""
     sections = params.model_dump(mode="json")
     return "\n".join(
-        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+        f"[{section}]\n"
+        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
         for section, values in sections.items()
     )

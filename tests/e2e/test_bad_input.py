@@ -51,7 +51,7 @@ def ended(module: str, folder: Path, **variables: str) -> subprocess.CompletedPr
     )
 
 
-def is_one_clear_line(process: subprocess.CompletedProcess[str], says: str) -> None:
+def assert_one_clear_line(process: subprocess.CompletedProcess[str], says: str) -> None:
     assert process.returncode not in (0, None)
     assert process.returncode > 0, "it was ended by a signal"
     assert says in process.stderr
@@ -90,7 +90,7 @@ def test_a_service_refuses_a_wrong_setting(
     tmp_path: Path, service: str, variables: dict[str, str], says: str
 ) -> None:
     process = ended(f"services.{service}", tmp_path, **variables)
-    is_one_clear_line(process, says)
+    assert_one_clear_line(process, says)
     assert SECRET[:9] not in process.stderr
 
 
@@ -112,7 +112,7 @@ def test_a_service_refuses_a_parameter_file(
     file.write_text(text, encoding="utf-8")
     settings = {"CONFIG_FILE": str(file), "GATEWAY_PORT": "0", **KEYS}
     process = ended(f"services.{service}", tmp_path, **settings)
-    is_one_clear_line(process, says)
+    assert_one_clear_line(process, says)
     assert "params.toml" in process.stderr
 
 
@@ -122,7 +122,7 @@ def test_a_service_refuses_a_parameter_file(
 def test_a_busy_port_is_named(tmp_path: Path, module: str, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        is_one_clear_line(ended(module, tmp_path, **{variable: port}), port)
+        assert_one_clear_line(ended(module, tmp_path, **{variable: port}), port)
 
 
 # -- a running system ----------------------------------------------------------------------------
@@ -307,6 +307,7 @@ async def test_a_service_that_is_killed_takes_the_orders_along_and_quotes_again_
     await drill.until_gone(f"without {name}")
     await drill.cast.start(name)
     await drill.until_quoting(f"with a new {name}")
+    assert drill.cast.services[name].running
 
 
 @together
