@@ -40,7 +40,8 @@ def has_fast_path(client: Client) -> bool:
     # uvloop's transports are no subclass of asyncio's: what counts is what they can do.
     transport = getattr(writer, "transport", None)
     return isinstance(getattr(client, "_pending", None), list) and all(
-        callable(getattr(transport, name, None)) for name in ("write", "get_write_buffer_size")
+        callable(getattr(transport, name, None))
+        for name in ("write", "is_closing", "get_write_buffer_size")
     )
 
 
@@ -55,6 +56,9 @@ class FastPublisher:
 
     def publish(self, subject: str, payload: bytes) -> bool:
         """Write now, or behind what waits already."""
+        # A broken pipe ends the transport a turn or two before nats-py hears of it.
+        if self._transport.is_closing():
+            return False
         if self._client._pending or self._slow.waiting or not self._client.is_connected:
             return self._slow.publish(subject, payload)
         if self._transport.get_write_buffer_size() > WRITE_BUFFER_MAX:

@@ -96,6 +96,28 @@ async def check_that_all_arrive_in_order(server: NatsServer, *, fast: bool) -> N
     await speaker.close()
 
 
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, loop_factory()])
+def test_a_connection_that_died_in_this_turn_of_the_loop_takes_nothing_and_breaks_nobody(
+    nats_server: NatsServer, loops: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(check_that_a_dead_transport_refuses(nats_server))
+
+
+async def check_that_a_dead_transport_refuses(server: NatsServer) -> None:
+    """Between the end of a transport and nats-py's word of it, a publisher answers False."""
+    client = await nats.connect(server.url, allow_reconnect=False)
+    way = publisher(client, fast=True)
+    assert way.publish("a.b", b"alive")
+    assert client._transport is not None
+    client._transport._io_writer.transport.abort()
+    for _ in range(3):
+        assert not way.publish("a.b", b"dead")
+        await asyncio.sleep(0)
+    way.close()
+    await client.close()
+
+
 async def test_without_the_private_parts_the_public_way_is_taken(own_nats: NatsServer) -> None:
     client = await nats.connect(own_nats.url)
     transport = client._transport
