@@ -84,6 +84,8 @@ class VenueSocket:
             connection is None
             or self._cut_reason is not None
             or connection.protocol.state is not State.OPEN
+            # A broken pipe ends the transport before the protocol hears of it.
+            or connection.transport.is_closing()
         ):
             self.frames_dropped += 1
             return

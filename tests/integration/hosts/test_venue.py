@@ -1,10 +1,12 @@
 """One core's socket to a venue, over a real WebSocket."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -22,6 +24,8 @@ from shared.kernel import (
     WakeAt,
 )
 from shared.shell.host_local import LocalHost
+from shared.shell.service import loop_factory
+from shared.shell.venue import SocketEvent, VenueSocket
 from shared.units import MILLISECOND
 from tests.support.hosting import Run, running, settings_for
 from tests.support.toys import Listener, Script
@@ -193,6 +197,34 @@ async def test_at_the_end_a_cut_link_is_not_opened_again_while_another_is_busy(
         await run.end()
         assert len(rounds) == 12
         assert len(served.connections) == 2
+
+
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, loop_factory()])
+def test_a_frame_for_a_socket_that_died_in_this_turn_of_the_loop_is_dropped_and_counted(
+    loops: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    with asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(check_that_a_dead_socket_drops())
+
+
+async def check_that_a_dead_socket_drops() -> None:
+    """Between the end of the transport and `LinkDown`, frames are dropped like after it."""
+    told: list[SocketEvent] = []
+    async with venue() as served:
+        socket = VenueSocket("private", served.url, None, told.append)
+        keeping = asyncio.create_task(socket.keep())
+        await until(lambda: socket.is_up, "up")
+        socket.send(b"alive")
+        await until(lambda: served.heard == ["alive"], "heard")
+        socket.retire()
+        assert socket._connection is not None
+        socket._connection.transport.abort()
+        for number in range(1, 4):
+            socket.send(b"dead")
+            assert socket.frames_dropped == number
+            await asyncio.sleep(0)
+        await keeping
+    assert isinstance(told[-1], LinkDown)
 
 
 async def ended_by(script: Script, folder: Path) -> tuple[Listener, Venue, int]:
