@@ -37,3 +37,11 @@ async def throughout(question: Callable[[], Awaitable[object]], what: str, for_s
         if not await question():
             raise AssertionError(f"not for {for_s} s: {what}")
         await asyncio.sleep(0.02)
+
+
+async def turn_of_the_loop() -> None:
+    """Let everything that is due now happen once."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    loop.call_soon(done.set_result, None)
+    await done

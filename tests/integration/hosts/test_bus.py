@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -19,7 +20,7 @@ from shared.units import MILLISECOND
 from tests.support.hosting import running, settings_for
 from tests.support.relay import Relay
 from tests.support.toys import Echo, Listener, Pulse, refusal, status
-from tests.support.waiting import until, until_asked
+from tests.support.waiting import turn_of_the_loop, until, until_asked
 
 BUS_UP = LinkUp(link="bus")
 GO = Wake(timer="go")
@@ -109,11 +110,11 @@ async def check_that_a_dead_transport_refuses(server: NatsServer) -> None:
     client = await nats.connect(server.url, allow_reconnect=False)
     way = publisher(client, fast=True)
     assert way.publish("a.b", b"alive")
-    assert client._transport is not None
-    client._transport._io_writer.transport.abort()
+    inner: Any = client._transport
+    inner._io_writer.transport.abort()
     for _ in range(3):
         assert not way.publish("a.b", b"dead")
-        await asyncio.sleep(0)
+        await turn_of_the_loop()
     way.close()
     await client.close()
 

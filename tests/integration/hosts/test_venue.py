@@ -29,7 +29,7 @@ from shared.shell.venue import SocketEvent, VenueSocket
 from shared.units import MILLISECOND
 from tests.support.hosting import Run, running, settings_for
 from tests.support.toys import Listener, Script
-from tests.support.waiting import until
+from tests.support.waiting import turn_of_the_loop, until
 
 UP = LinkUp(link="private")
 
@@ -222,7 +222,7 @@ async def check_that_a_dead_socket_drops() -> None:
         for number in range(1, 4):
             socket.send(b"dead")
             assert socket.frames_dropped == number
-            await asyncio.sleep(0)
+            await turn_of_the_loop()
         await keeping
     assert isinstance(told[-1], LinkDown)
 
