@@ -6,8 +6,9 @@ Every method that takes `now` answers with what must leave by then; `next_wake` 
 """
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import OrderUpdated
 from mock_deribit.exchange.listing import Listing
-from mock_deribit.exchange.messages import OrderState, OrderUpdated
+from mock_deribit.exchange.messages import OrderState
 from mock_deribit.faults import (
     CrossedBook,
     CutAll,

@@ -1,8 +1,15 @@
 """One listed instrument while it lives: its book, prices, tape and state."""
 
 from mock_deribit.exchange.book import ASK, BID, Book
+from mock_deribit.exchange.events import (
+    BookChanged,
+    LevelChange,
+)
 from mock_deribit.exchange.listing import Listing
-from mock_deribit.exchange.messages import BookChanged, BookView, LevelChange, TickerView
+from mock_deribit.exchange.messages import (
+    BookView,
+    TickerView,
+)
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.tape import Tape
 from mock_deribit.exchange.valuation import Valuation

@@ -15,13 +15,15 @@ from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.desk import Desk
+from mock_deribit.exchange.events import (
+    Event,
+    IndexChanged,
+    LockChanged,
+)
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import (
     BookView,
-    Event,
     FundingHour,
-    IndexChanged,
-    LockChanged,
     OrderEdit,
     OrderRequest,
     OrderType,

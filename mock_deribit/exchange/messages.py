@@ -1,7 +1,7 @@
-"""What is asked of the exchange, what it answers, and the events it tells.
+"""What is asked of the exchange and what it answers; `events` holds what it tells.
 
-Owns: requests (`OrderRequest`, `OrderEdit`), refusals (`Refused`), views (orders, trades, positions,
-portfolios, books, tickers) and events. All frozen. Prices are USD per coin, amounts the instrument's own
+Owns: requests (`OrderRequest`, `OrderEdit`), refusals (`Refused`) and views (orders, trades, positions,
+portfolios, books, tickers). All frozen. Prices are USD per coin, amounts the instrument's own
 unit (USD for inverse, base coin for linear), times nanoseconds. Names follow the exchange's documents,
 so that a wire layer has only to rename and serialise.
 """
@@ -20,6 +20,7 @@ class OrderType(StrEnum):
 
     LIMIT = "limit"
     MARKET = "market"
+    MARKET_LIMIT = "market_limit"
 
 
 class TimeInForce(StrEnum):
@@ -55,7 +56,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A new order. `price` is required for limit orders and ignored for market orders."""
+    """A new order. `price` is required for limit orders and ignored for the others; of an iceberg only
+    `display_amount` is shown at a time; `mmp` puts it under the account's protection."""
 
     instrument: str
     side: Side
@@ -68,10 +70,13 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     label: str = ""
     valid_until: Nanos | None = None
+    display_amount: float | None = None
+    mmp: bool = False
 
 
 class OrderEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a resting order. `amount` is the new total, fills included; None keeps a value."""
+    """A change of a resting order. `amount` is the new total, fills included; None keeps a value.
+    `mmp` may be sent only unchanged."""
 
     amount: float | None = None
     price: float | None = None
@@ -79,10 +84,14 @@ class OrderEdit(msgspec.Struct, frozen=True, kw_only=True):
     reject_post_only: bool | None = None
     reduce_only: bool | None = None
     valid_until: Nanos | None = None
+    display_amount: float | None = None
+    mmp: bool | None = None
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as it stands. `cancel_reason` is set only when cancelled."""
+    """An order as it stands. `cancel_reason` is set only when cancelled, `display_amount` (the size of
+    a slice) and `refresh_amount` (what is left of the present one) only of icebergs, the last three
+    members only of quotes, `original_order_type` when a market order has come to rest."""
 
     order_id: str
     state: OrderState
@@ -102,10 +111,21 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     created: Nanos
     updated: Nanos
     cancel_reason: str | None = None
+    original_order_type: OrderType | None = None
+    risk_reducing: bool = False
+    is_liquidation: bool = False
+    display_amount: float | None = None
+    refresh_amount: float | None = None
+    mmp: bool = False
+    mmp_cancelled: bool = False
+    mmp_group: str | None = None
+    quote_set_id: str | None = None
+    quote_id: str | None = None
 
 
 class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
-    """One match. `side` is the taker's; `tick_direction` 0 plus, 1 zero-plus, 2 minus, 3 zero-minus."""
+    """One match. `side` is the taker's; `tick_direction` 0 plus, 1 zero-plus, 2 minus, 3 zero-minus;
+    `liquidation` says which side was liquidated: M, T or MT."""
 
     trade_id: str
     trade_seq: int
@@ -117,6 +137,7 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     tick_direction: int
     mark_price: float
     index_price: float
+    liquidation: str | None = None
 
 
 class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +155,11 @@ class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool
     reduce_only: bool
     label: str
+    mmp: bool = False
+    risk_reducing: bool = False
+    is_liquidation: bool = False
+    quote_set_id: str | None = None
+    quote_id: str | None = None
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -141,6 +167,12 @@ class Placed(msgspec.Struct, frozen=True):
 
     order: OrderView
     trades: tuple[UserTrade, ...]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The request waits in the hold of its book; `HoldEnded` with this ticket brings its answer."""
+
+    ticket: int
 
 
 class PositionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,108 +275,3 @@ class FundingHour(msgspec.Struct, frozen=True, kw_only=True):
     prev_index_price: float
     interest_1h: float
     interest_8h: float
-
-
-class LevelChange(msgspec.Struct, frozen=True):
-    """One level of a book: `action` is new, change or delete; `amount` the new total (0 deleted)."""
-
-    action: str
-    price: float
-    amount: float
-
-
-class OrderUpdated(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: an order changed. An order filled on arrival is told once, as filled."""
-
-    ts: Nanos
-    account: str
-    order: OrderView
-
-
-class UserTraded(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: the fills one request brought this account in one instrument, oldest first."""
-
-    ts: Nanos
-    account: str
-    instrument: str
-    trades: tuple[UserTrade, ...]
-
-
-class Traded(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: the matches of one request, oldest first."""
-
-    ts: Nanos
-    instrument: str
-    trades: tuple[PublicTrade, ...]
-
-
-class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: one change of one book, never empty; bids descending, asks ascending."""
-
-    ts: Nanos
-    instrument: str
-    prev_change_id: int
-    change_id: int
-    bids: tuple[LevelChange, ...]
-    asks: tuple[LevelChange, ...]
-
-
-class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: told after every order event of the account too, even for a flat position."""
-
-    ts: Nanos
-    account: str
-    position: PositionView
-
-
-class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: balance, margin or funds moved."""
-
-    ts: Nanos
-    account: str
-    portfolio: PortfolioView
-
-
-class TickerChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: best prices, last, mark, index or state moved; ask `Exchange.ticker` for the numbers."""
-
-    ts: Nanos
-    instrument: str
-
-
-class IndexChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: an index was published."""
-
-    ts: Nanos
-    index: str
-    price: float
-
-
-class StateChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: a book opened, closed, settled or was delivered."""
-
-    ts: Nanos
-    instrument: str
-    state: BookState
-
-
-class LockChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Public: every book on an index was locked (cancel only) or released."""
-
-    ts: Nanos
-    index: str
-    locked: bool
-
-
-Event = (
-    OrderUpdated
-    | UserTraded
-    | Traded
-    | BookChanged
-    | PositionChanged
-    | PortfolioChanged
-    | TickerChanged
-    | IndexChanged
-    | StateChanged
-    | LockChanged
-)

@@ -7,16 +7,18 @@ private events, so the background market costs nothing here.
 
 from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.contract import Contract
-from mock_deribit.exchange.messages import (
+from mock_deribit.exchange.events import (
     Event,
     OrderUpdated,
     PortfolioChanged,
     PositionChanged,
-    PublicTrade,
     TickerChanged,
     Traded,
-    UserTrade,
     UserTraded,
+)
+from mock_deribit.exchange.messages import (
+    PublicTrade,
+    UserTrade,
 )
 from mock_deribit.exchange.order import Order
 from shared.kernel import Nanos

@@ -15,7 +15,11 @@ from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.desk import Desk
-from mock_deribit.exchange.messages import StateChanged, TickerChanged, TimeInForce
+from mock_deribit.exchange.events import (
+    StateChanged,
+    TickerChanged,
+)
+from mock_deribit.exchange.messages import TimeInForce
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
 from shared.instruments import BookState

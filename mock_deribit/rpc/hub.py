@@ -3,7 +3,7 @@
 import msgspec
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.messages import Event
+from mock_deribit.exchange.events import Event
 from mock_deribit.rpc.channels import Channel
 from mock_deribit.rpc.private_streams import PRIVATE_STREAMS
 from mock_deribit.rpc.streams import STREAMS, BookStream, Payload, Stream

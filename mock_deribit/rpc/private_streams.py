@@ -8,7 +8,7 @@ Source: recorded production frames of December 2025.
 from collections.abc import Callable
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.messages import (
+from mock_deribit.exchange.events import (
     Event,
     OrderUpdated,
     PortfolioChanged,

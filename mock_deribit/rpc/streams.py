@@ -9,8 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.listing import Listing
-from mock_deribit.exchange.messages import (
+from mock_deribit.exchange.events import (
     BookChanged,
     Event,
     IndexChanged,
@@ -20,6 +19,7 @@ from mock_deribit.exchange.messages import (
     TickerChanged,
     Traded,
 )
+from mock_deribit.exchange.listing import Listing
 from mock_deribit.rpc import wire
 from mock_deribit.rpc.channels import Channel
 from shared.units import to_ms

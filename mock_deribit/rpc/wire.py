@@ -4,11 +4,11 @@ Account numbers carry 8 decimals, position numbers 9, rates and prices what the 
 become milliseconds. Source: Deribit's object schemas and recorded production frames.
 """
 
+from mock_deribit.exchange.events import LevelChange
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import (
     BookView,
     FundingHour,
-    LevelChange,
     OrderState,
     OrderType,
     OrderView,

@@ -1,9 +1,9 @@
 """A trading floor for engine tests: an exchange with accounts, and short words for orders."""
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import Event
 from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.exchange.messages import (
-    Event,
     OrderRequest,
     OrderType,
     OrderView,

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_deribit.exchange.messages import (
+from mock_deribit.exchange.events import (
     BookChanged,
     Event,
+)
+from mock_deribit.exchange.messages import (
     OrderEdit,
     SelfMatch,
     TimeInForce,

@@ -2,20 +2,22 @@
 
 import pytest
 
-from mock_deribit.exchange.messages import (
+from mock_deribit.exchange.events import (
     BookChanged,
+    OrderUpdated,
+    PortfolioChanged,
+    PositionChanged,
+    TickerChanged,
+    Traded,
+    UserTraded,
+)
+from mock_deribit.exchange.messages import (
     OrderEdit,
     OrderState,
     OrderType,
-    OrderUpdated,
     OrderView,
-    PortfolioChanged,
-    PositionChanged,
     SelfMatch,
-    TickerChanged,
     TimeInForce,
-    Traded,
-    UserTraded,
 )
 from shared.instruments import BookState
 from shared.kernel import Nanos

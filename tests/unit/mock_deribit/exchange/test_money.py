@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mock_deribit.exchange.events import (
+    IndexChanged,
+    StateChanged,
+)
 from mock_deribit.exchange.listing import btc_listings, expiries
 from mock_deribit.exchange.messages import (
-    IndexChanged,
     OrderState,
     OrderView,
-    StateChanged,
     TimeInForce,
 )
 from mock_deribit.exchange.valuation import funding_rate

@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import Traded
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.exchange.messages import OrderRequest, OrderView, Traded
+from mock_deribit.exchange.messages import (
+    OrderRequest,
+    OrderView,
+)
 from mock_deribit.market.background import cancels_ahead
 from mock_deribit.market.market import NEVER
 from mock_deribit.market.pit import Dials

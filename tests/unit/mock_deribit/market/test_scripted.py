@@ -1,8 +1,8 @@
 """The scripted market does each act once, at its time."""
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import IndexChanged
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.exchange.messages import IndexChanged
 from mock_deribit.market.market import NEVER
 from mock_deribit.market.scripted import ScriptedMarket
 from shared.kernel import Nanos

@@ -12,8 +12,12 @@ import msgspec
 import pytest
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import (
+    BookChanged,
+    Event,
+    IndexChanged,
+)
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.exchange.messages import BookChanged, Event, IndexChanged
 from mock_deribit.market.pit import Dials
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.takers import HawkesClock

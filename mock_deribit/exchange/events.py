@@ -1,0 +1,156 @@
+"""What the exchange tells: the events that a request or the passing of time brings about.
+
+Private ones name the account; the rest are for everybody. All frozen, in the units of `messages`.
+"""
+
+import msgspec
+
+from mock_deribit.exchange.messages import (
+    OrderView,
+    Placed,
+    PortfolioView,
+    PositionView,
+    PublicTrade,
+    Refused,
+    UserTrade,
+)
+from shared.instruments import BookState
+from shared.kernel import Nanos
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """One level of a book: `action` is new, change or delete; `amount` the new total (0 deleted)."""
+
+    action: str
+    price: float
+    amount: float
+
+
+class OrderUpdated(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: an order changed. An order filled on arrival is told once, as filled."""
+
+    ts: Nanos
+    account: str
+    order: OrderView
+
+
+class UserTraded(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: the fills one request brought this account in one instrument, oldest first."""
+
+    ts: Nanos
+    account: str
+    instrument: str
+    trades: tuple[UserTrade, ...]
+
+
+class Traded(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: the matches of one request, oldest first."""
+
+    ts: Nanos
+    instrument: str
+    trades: tuple[PublicTrade, ...]
+
+
+class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: one change of one book, never empty; bids descending, asks ascending."""
+
+    ts: Nanos
+    instrument: str
+    prev_change_id: int
+    change_id: int
+    bids: tuple[LevelChange, ...]
+    asks: tuple[LevelChange, ...]
+
+
+class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: told after every order event of the account too, even for a flat position."""
+
+    ts: Nanos
+    account: str
+    position: PositionView
+
+
+class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: balance, margin or funds moved."""
+
+    ts: Nanos
+    account: str
+    portfolio: PortfolioView
+
+
+class TickerChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: best prices, last, mark, index or state moved; ask `Exchange.ticker` for the numbers."""
+
+    ts: Nanos
+    instrument: str
+
+
+class IndexChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: an index was published."""
+
+    ts: Nanos
+    index: str
+    price: float
+
+
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: a book opened, closed, settled or was delivered."""
+
+    ts: Nanos
+    instrument: str
+    state: BookState
+
+
+class LockChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: every book on an index was locked (cancel only) or released."""
+
+    ts: Nanos
+    index: str
+    locked: bool
+
+
+class MmpTriggered(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: a protection triggered; `frozen_until` 0: until it is reset. `group` "": plain orders."""
+
+    ts: Nanos
+    account: str
+    index: str
+    group: str
+    frozen_until: Nanos
+
+
+class HoldEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Private: a held request was carried out, superseded (13777) or withdrawn (13666).
+
+    It comes before the other events of the request it answers.
+    """
+
+    ts: Nanos
+    account: str
+    ticket: int
+    answer: Placed | Refused
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """Public: an instrument was listed, or its tick or fees were changed."""
+
+    ts: Nanos
+    instrument: str
+    created: bool
+
+
+Event = (
+    OrderUpdated
+    | UserTraded
+    | Traded
+    | BookChanged
+    | PositionChanged
+    | PortfolioChanged
+    | TickerChanged
+    | IndexChanged
+    | StateChanged
+    | LockChanged
+    | MmpTriggered
+    | HoldEnded
+    | Listed
+)
