@@ -7,8 +7,9 @@ highest tier, that of a market maker; a client is expected to read them from the
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mock_deribit.market.regime import REGIMES, regime_of
 from mock_deribit.rpc.auth import Key
 from mock_deribit.rpc.credits import Limit, Limits
 
@@ -50,8 +51,12 @@ class MockSettings(BaseModel):
     market: Literal["simulated", "tape"] = Field(default="simulated", description="or tape")
     tape: str = Field(default="", description="CSV of recorded trades, for market tape")
     speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
+    regime: str = Field(default="NORMAL", description=f"one of {', '.join(REGIMES)}")
     activity: float = Field(default=1.0, ge=0, description="1: 10-40 book changes a second")
-    volatility: float = Field(default=0.35, ge=0, le=5, description="a year, as a fraction")
+    volatility: float | None = Field(default=None, ge=0, le=5, description="a year; the regime's")
+    toxicity: float | None = Field(default=None, ge=0, le=10, description="informed; the regime's")
+    sweeps_per_hour: float | None = Field(default=None, ge=0, le=1000, description="the regime's")
+    sweep_permanence: float | None = Field(default=None, ge=0, le=1, description="the regime's")
     price: float = Field(default=86_000.0, ge=1_000, description="where the simulated coin opens")
     maker_fee: float = Field(default=0.00015, ge=-0.01, le=0.01)
     taker_fee: float = Field(default=0.00035, ge=-0.01, le=0.01)
@@ -69,6 +74,22 @@ class MockSettings(BaseModel):
         if (self.market == "tape") != bool(self.tape):
             raise ValueError("market tape needs a tape, and a tape needs market tape")
         return self
+
+    @field_validator("regime")
+    @classmethod
+    def _regime_is_known(cls, name: str) -> str:
+        regime_of(name)
+        return name
+
+    def dials(self) -> dict[str, float | None]:
+        """What is turned by hand; None leaves the regime's."""
+        return {
+            "activity": self.activity,
+            "volatility": self.volatility,
+            "toxicity": self.toxicity,
+            "sweeps_per_hour": self.sweeps_per_hour,
+            "sweep_permanence": self.sweep_permanence,
+        }
 
     def with_secrets(self, secret: str) -> "MockSettings":
         """Every key without a secret gets this one."""

@@ -6,7 +6,7 @@ started once, woken no later than the time it asked for, and asks for the next t
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mock_deribit.exchange.engine import Exchange
 from shared.kernel import Nanos
@@ -34,4 +34,22 @@ class Market(Protocol):
 
     def wake(self, now: Nanos) -> Nanos:
         """Do everything due up to `now` and say when to be woken next."""
+        ...
+
+
+@runtime_checkable
+class Directed(Protocol):
+    """A market that also takes directions. Each method says when to wake the market next, and raises
+    ValueError for a name that is not known here."""
+
+    def shift(self, now: Nanos, bps: float) -> Nanos:
+        """News: what the coin is worth moves at once by this much; traders follow as they can."""
+        ...
+
+    def sweep(self, now: Nanos, instrument: str, sign: int, bps: float) -> Nanos:
+        """Somebody takes everything within this distance of the best price (+1 buys)."""
+        ...
+
+    def set_regime(self, now: Nanos, name: str) -> Nanos:
+        """The weather changes: one of the names in `regime.REGIMES`."""
         ...

@@ -13,6 +13,7 @@ from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.ladder import Ladder
 from mock_deribit.market.makers import FastMaker
+from mock_deribit.market.regime import Weather
 from mock_deribit.market.takers import HawkesClock, Takers
 from mock_deribit.market.trader import Trader
 from mock_deribit.market.value import Outside
@@ -27,6 +28,7 @@ _LEAD_LAG_PER_BP = 0.10
 _LEAD_LAG_MOST = 0.9
 _RETRIES = 5
 _SWEEP_USD = 3_000_000.0
+_RAREST_PER_HOUR = 0.01
 
 
 class MakerProfile(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ class PitProfile(msgspec.Struct, frozen=True, kw_only=True):
     ladder_orders: int
     ladder_usd: float
     taker_rate: float
-    sweeps_per_hour: float
+    sweep_share: float
     lead_lag: bool
 
 
@@ -62,7 +64,7 @@ PERPETUAL = PitProfile(
     ladder_orders=260,
     ladder_usd=20_000.0,
     taker_rate=0.06,
-    sweeps_per_hour=10.0,
+    sweep_share=1.0,
     lead_lag=True,
 )
 
@@ -73,19 +75,9 @@ DATED = PitProfile(
     ladder_orders=80,
     ladder_usd=20_000.0,
     taker_rate=0.006,
-    sweeps_per_hour=1.0,
+    sweep_share=0.1,
     lead_lag=False,
 )
-
-
-class Dials(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be turned. `activity` speeds up everything but the price; `toxicity` is the share of
-    takers who know better (1 normal, 0 benign)."""
-
-    activity: float = 1.0
-    volatility: float = 0.35
-    toxicity: float = 1.0
-    sweep_permanence: float = 1.0
 
 
 class Pit:
@@ -98,14 +90,14 @@ class Pit:
         instrument: Instrument,
         value: Outside,
         profile: PitProfile,
-        dials: Dials,
+        weather: Weather,
         seed: str,
     ) -> None:
         name = instrument.name
         self._agenda = agenda
         self._value = value
         self._profile = profile
-        self._dials = dials
+        self._weather = weather
         self._instrument = instrument
         self._taker = Trader(exchange, "house-takers", instrument)
         self._makers = [
@@ -125,12 +117,12 @@ class Pit:
             Stream(f"{seed}|ladder|{name}"),
             rate=profile.ladder_rate,
             size=self._lots(profile.ladder_usd),
-            activity=dials.activity,
+            activity=weather.regime.activity,
         )
         self._clock = HawkesClock(
-            profile.taker_rate, dials.activity, Stream(f"{seed}|clock|{name}")
+            profile.taker_rate, weather.regime.activity, Stream(f"{seed}|clock|{name}")
         )
-        self._takers = Takers(_INFORMED * dials.toxicity, Stream(f"{seed}|takers|{name}"))
+        self._takers = Takers(Stream(f"{seed}|takers|{name}"))
         self._race = Stream(f"{seed}|lead-lag|{name}")
         self._sweeps = Stream(f"{seed}|sweeps|{name}")
         self.premium = 0.0
@@ -153,7 +145,9 @@ class Pit:
         """The efficient price moved: makers see it, slow owners see it late, racers take."""
         self._ladder.passed(now, self.fair)
         self.alert(now)
-        eager = min(_LEAD_LAG_MOST, _LEAD_LAG_PER_BP * self._dials.toxicity * abs(bps))
+        regime = self._weather.regime
+        hot = _LEAD_LAG_PER_BP * regime.toxicity * regime.lead_lag
+        eager = min(_LEAD_LAG_MOST, hot * abs(bps))
         if self._profile.lead_lag and self._race.chance(eager):
             after = Nanos(now + int(self._race.uniform(0.3, 4.3) * MILLISECOND))
             sign, usd = (1 if bps > 0 else -1), self._takers.size()
@@ -179,22 +173,29 @@ class Pit:
         self._agenda.at(self._ladder.next_birth(now), self._birth)
 
     def _arrival(self, now: Nanos) -> None:
-        sign, usd = self._takers.arrival(self._value.momentum)
+        sign, usd = self._takers.arrival(
+            self._value.momentum, _INFORMED * self._weather.regime.toxicity
+        )
         self._take(now, sign, _TAKER_LIMIT_BPS, usd)
         self._agenda.at(self._clock.next(now), self._arrival)
 
     def _next_sweep(self, now: Nanos) -> Nanos:
-        rate = self._profile.sweeps_per_hour * self._dials.activity / 3_600.0
+        regime = self._weather.regime
+        share = self._profile.sweep_share * regime.activity
+        rate = share * max(regime.sweeps_per_hour, _RAREST_PER_HOUR) / 3_600.0
         return Nanos(now + from_seconds(self._sweeps.exponential(1.0 / rate)))
 
     def _sweep(self, now: Nanos) -> None:
         draw = self._sweeps
         depth, with_drift = 1.0 + draw.exponential(3.0), draw.chance(0.65)
         up = (self._value.momentum > 0) == with_drift
-        sign = 1 if up else -1
-        self._take(now, sign, depth, _SWEEP_USD)
-        self._value.shift(sign * depth, self._dials.sweep_permanence)
+        self.sweep(now, 1 if up else -1, depth)
         self._agenda.at(self._next_sweep(now), self._sweep)
+
+    def sweep(self, now: Nanos, sign: int, bps: float) -> None:
+        """Somebody takes everything within this distance; what stays of it is the regime's dial."""
+        self._take(now, sign, bps, _SWEEP_USD)
+        self._value.shift(sign * bps, self._weather.regime.sweep_permanence)
 
     def _take(self, now: Nanos, sign: int, limit_bps: float, usd: float) -> None:
         best = self._taker.best(-sign)

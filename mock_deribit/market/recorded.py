@@ -14,9 +14,10 @@ from functools import partial
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.background import Background
-from mock_deribit.market.pit import DATED, Dials, Pit
+from mock_deribit.market.pit import DATED, Pit
 from mock_deribit.market.premium import Premium
 from mock_deribit.market.recording import Print, Recording
+from mock_deribit.market.regime import Regime, Weather
 from mock_deribit.market.trader import Trader
 from shared.kernel import Nanos
 from shared.randomness import Stream
@@ -47,7 +48,7 @@ class RecordedMarket:
         self,
         recording: Recording,
         seed: str,
-        dials: Dials,
+        regime: Regime,
         index: str = "btc_usd",
         speed: float = 1.0,
     ) -> None:
@@ -55,7 +56,7 @@ class RecordedMarket:
             raise ValueError(f"speed must be above 0, came {speed:g}; 1 is as recorded")
         self._recording = recording
         self._seed = seed
-        self._dials = dials
+        self._weather = Weather(regime)
         self._index = index
         self._speed = speed
         self._value = TapePrice(recording.prints[0].index)
@@ -105,7 +106,7 @@ class RecordedMarket:
             dated = other.instrument
             if dated.index == self._index and dated.name != instrument.name:
                 pit = Pit(
-                    exchange, self._agenda, dated, self._value, DATED, self._dials, self._seed
+                    exchange, self._agenda, dated, self._value, DATED, self._weather, self._seed
                 )
                 premium = Premium(dated, self._seed)
                 pit.premium = premium.at(now, self._value.price)
@@ -173,7 +174,7 @@ class RecordedMarket:
         self._background.close_gap(now, half)
 
     def _next_breath(self, now: Nanos) -> Nanos:
-        rate = _BREATHS_PER_SECOND * self._dials.activity
+        rate = _BREATHS_PER_SECOND * self._weather.regime.activity
         return Nanos(now + from_seconds(self._breaths.exponential(1.0 / rate)))
 
     def _breathe(self, now: Nanos) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
-from mock_deribit.market.pit import DATED, PERPETUAL, Dials, Pit
+from mock_deribit.market.pit import DATED, PERPETUAL, Pit
 from mock_deribit.market.premium import Premium
+from mock_deribit.market.regime import Regime, Weather, regime_of
 from mock_deribit.market.value import EfficientPrice
 from shared.kernel import Nanos
 from shared.randomness import Stream
@@ -26,13 +27,13 @@ _INDEX_NOISE_BPS = 0.1
 class SimulatedMarket:
     """A whole market by a seed. `price` is where the coin opens, USD."""
 
-    def __init__(self, seed: str, price: float, dials: Dials, index: str = "btc_usd") -> None:
+    def __init__(self, seed: str, price: float, regime: Regime, index: str = "btc_usd") -> None:
         self._seed = seed
-        self._dials = dials
+        self._weather = Weather(regime)
         self._index = index
         self._moves = Stream(f"{seed}|moves")
         self._noise = Stream(f"{seed}|index")
-        self._value = EfficientPrice(price, dials.volatility, Stream(f"{seed}|value"))
+        self._value = EfficientPrice(price, regime.volatility, Stream(f"{seed}|value"))
         self._agenda = Agenda()
         self._pits: dict[str, tuple[Pit, Premium]] = {}
         self._flow_seen: dict[str, float] = {}
@@ -62,7 +63,7 @@ class SimulatedMarket:
                     instrument,
                     self._value,
                     profile,
-                    self._dials,
+                    self._weather,
                     self._seed,
                 )
                 self._pits[instrument.name] = (pit, Premium(instrument, self._seed))
@@ -77,8 +78,29 @@ class SimulatedMarket:
         """Do everything due, each act at its own time."""
         return self._agenda.run(now, self._exchange.now)
 
+    def shift(self, now: Nanos, bps: float) -> Nanos:
+        """News that stays."""
+        self._value.shift(bps, 1.0)
+        for pit, _ in self._pits.values():
+            pit.moved(now, bps)
+        return self.wake(now)
+
+    def sweep(self, now: Nanos, instrument: str, sign: int, bps: float) -> Nanos:
+        """Raises ValueError for an instrument that is not traded here."""
+        if instrument not in self._pits:
+            raise ValueError(
+                f"nobody trades {instrument!r} here; expected one of {', '.join(self._pits)}"
+            )
+        self._pits[instrument][0].sweep(now, sign, bps)
+        return self.wake(now)
+
+    def set_regime(self, now: Nanos, name: str) -> Nanos:
+        """From now on; the pace of what is already on its way stays as it was."""
+        self._weather.regime = regime_of(name)
+        return self.wake(now)
+
     def _next_move(self, now: Nanos) -> Nanos:
-        rate = _MOVES_PER_SECOND * self._dials.activity
+        rate = _MOVES_PER_SECOND * self._weather.regime.activity
         return Nanos(now + from_seconds(self._moves.exponential(1.0 / rate)))
 
     def _move(self, now: Nanos) -> None:

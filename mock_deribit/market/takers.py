@@ -62,14 +62,14 @@ class _Metaorder(msgspec.Struct):
 class Takers:
     """Whose turn it is at each arrival."""
 
-    def __init__(self, informed: float, stream: Stream) -> None:
-        self._informed = informed
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._live: list[_Metaorder] = []
         self._current = 0
 
-    def arrival(self, drift: float) -> tuple[int, float]:
-        """(sign, USD) of the order that arrives; `drift` is where the efficient price is going."""
+    def arrival(self, drift: float, informed: float) -> tuple[int, float]:
+        """(sign, USD) of the order that arrives. `drift` is where the efficient price is going,
+        `informed` the share of takers who know it."""
         draw = self._stream
         fresh = draw.uniform()
         if not self._live or fresh < _NEW:
@@ -78,7 +78,7 @@ class Takers:
             self._current = draw.below(len(self._live))
         order = self._live[self._current]
         sign = order.sign
-        if draw.chance(self._informed) and drift:
+        if draw.chance(informed) and drift:
             sign = 1 if drift > 0 else -1
         usd = order.usd * draw.uniform(0.7, 1.3)
         order.children -= 1

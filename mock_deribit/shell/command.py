@@ -17,8 +17,9 @@ from mock_deribit.settings import PREFIX, MockSettings, from_environment
 from mock_deribit.shell.server import Address, MockServer
 
 _FLAGS = (
-    "host", "port", "control_port", "seed", "market", "tape", "speed", "activity", "volatility",
-    "price", "maker_fee", "taker_fee", "latency_ms", "expires_in_seconds",
+    "host", "port", "control_port", "seed", "market", "tape", "speed", "regime", "activity", "volatility",
+    "toxicity", "sweeps_per_hour", "sweep_permanence", "price", "maker_fee", "taker_fee", "latency_ms",
+    "expires_in_seconds",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backtest.stage import Stage
 from mock_deribit.faults import CutAll, DropFrames
-from mock_deribit.market.pit import Dials
+from mock_deribit.market.regime import Regime
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.settings import MockSettings
 from shared.journal import encode_effects
@@ -36,7 +36,7 @@ def stage(seed: str, journal: Callable[[str, Nanos, Event, Effects], None] | Non
         start=START,
         seed=seed,
         params=params,
-        market=SimulatedMarket(seed, 85_000.0, Dials(activity=6.0, volatility=1.0)),
+        market=SimulatedMarket(seed, 85_000.0, Regime(activity=6.0, volatility=1.0)),
         settings=MockSettings(maker_fee=0.0),
         journal=journal,
     )

@@ -16,9 +16,9 @@ from mock_deribit.exchange.messages import (
 )
 from mock_deribit.market.background import cancels_ahead
 from mock_deribit.market.market import NEVER
-from mock_deribit.market.pit import Dials
 from mock_deribit.market.recorded import RecordedMarket
 from mock_deribit.market.recording import COLUMNS, BadRecording, Recording, read_recording
+from mock_deribit.market.regime import Regime
 from shared.kernel import Nanos
 from shared.units import MILLISECOND, SECOND, Side
 from tests.support.floor import OPENING, PERPETUAL, accepted, play
@@ -44,7 +44,7 @@ class Stage:
     """A recorded market with one account of ours, driven step by step."""
 
     def __init__(self, rows: Sequence[Row], *, activity: float = 1e-6) -> None:
-        self.market = RecordedMarket(tape(rows), "stage", Dials(activity=activity))
+        self.market = RecordedMarket(tape(rows), "stage", Regime(activity=activity))
         self.exchange = Exchange(OPENING, btc_listings(OPENING), self.market.index_prices, "stage")
         self.exchange.open_account("alice", {"BTC": 1.0})
         self.due = self.market.start(OPENING, self.exchange)
@@ -177,18 +177,18 @@ def test_the_tape_ends_cleanly_and_says_so() -> None:
 
 def test_a_tape_can_be_played_faster_and_not_backwards() -> None:
     recording = tape([(0, "buy", 60_000.5, 10), (60_000, "sell", 60_000.0, 10)])
-    market = RecordedMarket(recording, "fast", Dials(), speed=10.0)
+    market = RecordedMarket(recording, "fast", Regime(), speed=10.0)
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "fast")
     play(exchange, market, OPENING, 8.5)
     assert market.end == OPENING + 8 * SECOND
     assert market.ended is not None
     with pytest.raises(ValueError, match="speed must be above 0"):
-        RecordedMarket(recording, "fast", Dials(), speed=0.0)
+        RecordedMarket(recording, "fast", Regime(), speed=0.0)
 
 
 def test_a_tape_of_an_unlisted_instrument_is_refused() -> None:
     recording = read_recording([HEADER, "1,ETH-PERPETUAL,1786000000000,3000,10,buy,3000,3000"])
-    market = RecordedMarket(recording, "x", Dials())
+    market = RecordedMarket(recording, "x", Regime())
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "x")
     with pytest.raises(ValueError, match=r"ETH-PERPETUAL, which is not listed; listed: BTC-"):
         market.start(OPENING, exchange)
@@ -246,7 +246,7 @@ def test_flaws_of_real_tapes_are_mended_and_counted() -> None:
 def test_five_minutes_of_production_tape_happen_exactly_as_recorded() -> None:
     with TAPE.open() as lines:
         recording = read_recording(lines)
-    market = RecordedMarket(recording, "tape", Dials())
+    market = RecordedMarket(recording, "tape", Regime())
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "tape")
     events = play(exchange, market, OPENING, 302.0)
     told = [e for e in events if isinstance(e, Traded) and e.instrument == PERPETUAL]

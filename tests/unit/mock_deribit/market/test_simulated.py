@@ -18,7 +18,7 @@ from mock_deribit.exchange.events import (
     IndexChanged,
 )
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.market.pit import Dials
+from mock_deribit.market.regime import Regime
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.takers import HawkesClock
 from mock_deribit.market.value import EfficientPrice
@@ -28,8 +28,8 @@ from shared.units import SECOND
 from tests.support.floor import OPENING, PERPETUAL, play
 
 
-def run(seed: str, seconds: float, dials: Dials) -> tuple[Exchange, list[Event]]:
-    market = SimulatedMarket(seed, 85_000.0, dials)
+def run(seed: str, seconds: float, regime: Regime) -> tuple[Exchange, list[Event]]:
+    market = SimulatedMarket(seed, 85_000.0, regime)
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, seed)
     return exchange, play(exchange, market, OPENING, seconds)
 
@@ -55,7 +55,7 @@ def rebuilt_spreads(events: list[Event], instrument: str) -> list[float]:
 @pytest.mark.parametrize("seed", ["a", "b", "c"])
 def test_a_few_minutes_look_like_a_market(seed: str) -> None:
     seconds = 240.0
-    exchange, events = run(seed, seconds, Dials())
+    exchange, events = run(seed, seconds, Regime())
     changes = [e for e in events if isinstance(e, BookChanged) and e.instrument == PERPETUAL]
     assert 10.0 <= len(changes) / seconds <= 80.0
     book = exchange.book(PERPETUAL)
@@ -74,7 +74,7 @@ def test_a_few_minutes_look_like_a_market(seed: str) -> None:
 
 
 def test_the_spread_is_one_tick_most_of_the_time_and_no_book_ever_crosses() -> None:
-    market = SimulatedMarket("spread", 85_000.0, Dials())
+    market = SimulatedMarket("spread", 85_000.0, Regime())
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "spread")
     now, due = OPENING, market.start(OPENING, exchange)
     one_tick = 0
@@ -91,14 +91,14 @@ def test_the_spread_is_one_tick_most_of_the_time_and_no_book_ever_crosses() -> N
 
 
 def test_told_books_of_every_instrument_never_cross() -> None:
-    exchange, events = run("told", 60.0, Dials(activity=3.0))
+    exchange, events = run("told", 60.0, Regime(activity=3.0))
     for listing in exchange.listings:
         assert rebuilt_spreads(events, listing.name)
 
 
 def test_activity_drives_book_messages_and_leaves_volatility_alone() -> None:
-    _, calm = run("dial", 20.0, Dials())
-    _, busy = run("dial", 20.0, Dials(activity=30.0))
+    _, calm = run("dial", 20.0, Regime())
+    _, busy = run("dial", 20.0, Regime(activity=30.0))
 
     def rate(events: list[Event]) -> float:
         return sum(isinstance(e, BookChanged) for e in events) / 20.0
@@ -150,7 +150,7 @@ def test_arrivals_of_takers_cluster() -> None:
 
 def digest(seed: str) -> str:
     """A fingerprint of everything a short run tells."""
-    _, events = run(seed, 15.0, Dials(activity=3.0))
+    _, events = run(seed, 15.0, Regime(activity=3.0))
     return hashlib.sha256(b"".join(msgspec.json.encode(event) for event in events)).hexdigest()
 
 
@@ -169,9 +169,48 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
 
 
 def test_an_idle_account_changes_nothing() -> None:
-    market = SimulatedMarket("idle", 85_000.0, Dials())
+    market = SimulatedMarket("idle", 85_000.0, Regime())
     watched = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "idle")
     watched.open_account("alice", {"BTC": 1.0})
     with_idle = play(watched, market, OPENING, 10.0)
-    _, without = run("idle", 10.0, Dials())
+    _, without = run("idle", 10.0, Regime())
     assert with_idle == without
+
+
+def directed(seed: str) -> tuple[Exchange, SimulatedMarket]:
+    market = SimulatedMarket(seed, 85_000.0, Regime())
+    exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, seed)
+    play(exchange, market, OPENING, 5.0)
+    return exchange, market
+
+
+def advance(exchange: Exchange, market: SimulatedMarket, due: Nanos, seconds: float) -> None:
+    end = Nanos(exchange.now + round(seconds * SECOND))
+    while min(due, exchange.next_wake()) <= end:
+        now = min(due, exchange.next_wake())
+        exchange.advance(now)
+        due = market.wake(now)
+
+
+def test_news_moves_every_book_of_the_coin() -> None:
+    exchange, market = directed("news")
+    before = {listing.name: exchange.best(listing.name)[0] or 0.0 for listing in exchange.listings}
+    advance(exchange, market, market.shift(exchange.now, 40.0), 2.0)
+    for name, bid in before.items():
+        assert (exchange.best(name)[0] or 0.0) / bid - 1.0 == pytest.approx(40e-4, abs=8e-4)
+
+
+def test_a_sweep_takes_everything_within_its_reach() -> None:
+    exchange, market = directed("sweep")
+    best = exchange.best(PERPETUAL)[1] or 0.0
+    market.sweep(exchange.now, PERPETUAL, 1, 5.0)
+    assert (exchange.best(PERPETUAL)[1] or 0.0) >= best * 1.0005 - 0.5
+    with pytest.raises(ValueError, match="nobody trades 'X'"):
+        market.sweep(exchange.now, "X", 1, 5.0)
+
+
+def test_a_regime_changes_by_name() -> None:
+    exchange, market = directed("weather")
+    assert market.set_regime(exchange.now, "TOXIC") > exchange.now
+    with pytest.raises(ValueError, match="expected one of CALM, NORMAL"):
+        market.set_regime(exchange.now, "FOGGY")
