@@ -8,8 +8,6 @@ import msgspec
 from mock_deribit.exchange.messages import (
     OrderView,
     Placed,
-    PortfolioView,
-    PositionView,
     PublicTrade,
     Refused,
     UserTrade,
@@ -63,19 +61,20 @@ class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: told after every order event of the account too, even for a flat position."""
+    """Private: told after every order event of the account too, even for a flat position; ask
+    `Exchange.position` for the numbers."""
 
     ts: Nanos
     account: str
-    position: PositionView
+    instrument: str
 
 
 class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Private: balance, margin or funds moved."""
+    """Private: balance, margin or funds moved; ask `Exchange.portfolio` for the numbers."""
 
     ts: Nanos
     account: str
-    portfolio: PortfolioView
+    currency: str
 
 
 class TickerChanged(msgspec.Struct, frozen=True, kw_only=True):

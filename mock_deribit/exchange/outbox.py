@@ -67,8 +67,7 @@ class Outbox:
     def funds(self, now: Nanos, account: Account, currency: str) -> None:
         """A balance changed by itself."""
         if not account.house:
-            portfolio = account.portfolio(currency)
-            self.tell(PortfolioChanged(ts=now, account=account.name, portfolio=portfolio))
+            self.tell(PortfolioChanged(ts=now, account=account.name, currency=currency))
 
     def commit(self, now: Nanos) -> None:
         """Queue everything the request did, in the documented order."""
@@ -103,13 +102,10 @@ class Outbox:
         return events
 
     def _tell_holdings(self, now: Nanos) -> None:
-        portfolios: dict[tuple[str, str], Account] = {}
+        portfolios: dict[tuple[str, str], None] = {}
         for account, contract in self._holders.values():
-            currency = contract.instrument.settlement
-            portfolios[account.name, currency] = account
-            view = account.position(contract).view(account.liquidation_ratio(currency))
-            self._events.append(PositionChanged(ts=now, account=account.name, position=view))
-        for (name, currency), account in portfolios.items():
-            self._events.append(
-                PortfolioChanged(ts=now, account=name, portfolio=account.portfolio(currency))
-            )
+            portfolios[account.name, contract.instrument.settlement] = None
+            changed = PositionChanged(ts=now, account=account.name, instrument=contract.name)
+            self._events.append(changed)
+        for name, currency in portfolios:
+            self._events.append(PortfolioChanged(ts=now, account=name, currency=currency))

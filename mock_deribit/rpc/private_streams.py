@@ -93,7 +93,7 @@ class ChangesStream(PrivateStream):
         super().__init__(channel, exchange, account, user_id)
         self._orders: dict[str, list[object]] = {}
         self._trades: dict[str, list[object]] = {}
-        self._positions: dict[str, wire.Json] = {}
+        self._moved: dict[str, None] = {}
 
     def take(self, event: Event) -> bool:
         if not isinstance(event, OrderUpdated | UserTraded | PositionChanged):
@@ -105,24 +105,27 @@ class ChangesStream(PrivateStream):
                 self._orders.setdefault(order.instrument, []).append(self.order(event))
             case UserTraded(instrument=name) if self.covers(name):
                 self._trades.setdefault(name, []).extend(self.trades(event))
-            case PositionChanged(position=view) if self.covers(view.instrument):
-                perpetual = self.listing(view.instrument).instrument.perpetual
-                self._positions[view.instrument] = wire.position(view, perpetual)
+            case PositionChanged(instrument=name) if self.covers(name):
+                self._moved[name] = None
             case _:
                 return False
         return True
 
     def flush(self) -> list[Payload]:
-        complete, self._positions = self._positions, {}
+        moved, self._moved = self._moved, {}
         return [
             {
                 "instrument_name": name,
                 "trades": self._trades.pop(name, []),
                 "orders": self._orders.pop(name, []),
-                "positions": [position],
+                "positions": [self._position(name)],
             }
-            for name, position in complete.items()
+            for name in moved
         ]
+
+    def _position(self, name: str) -> wire.Json:
+        view = self.exchange.position(self.account, name)
+        return wire.position(view, self.listing(name).instrument.perpetual)
 
 
 class PortfolioStream(PrivateStream):
@@ -132,20 +135,20 @@ class PortfolioStream(PrivateStream):
 
     def __init__(self, channel: Channel, exchange: Exchange, account: str, user_id: int) -> None:
         super().__init__(channel, exchange, account, user_id)
-        self._latest: dict[str, wire.Json] = {}
+        self._moved: dict[str, None] = {}
 
     def take(self, event: Event) -> bool:
         if not isinstance(event, PortfolioChanged) or event.account != self.account:
             return False
-        currency = event.portfolio.currency
-        if self.channel.currency not in (currency, "any"):
+        if self.channel.currency not in (event.currency, "any"):
             return False
-        self._latest[currency] = wire.portfolio(event.portfolio)
+        self._moved[event.currency] = None
         return True
 
     def flush(self) -> list[Payload]:
-        latest, self._latest = self._latest, {}
-        return list(latest.values())
+        moved, self._moved = self._moved, {}
+        views = [self.exchange.portfolio(self.account, currency) for currency in moved]
+        return [wire.portfolio(view) for view in views]
 
 
 PRIVATE_STREAMS: dict[str, Callable[[Channel, Exchange, str, int], PrivateStream]] = {
