@@ -68,12 +68,16 @@ def steps_up(value: float, step: float) -> int:
 def is_multiple(value: float, step: float) -> bool:
     """Whether value lies on the grid of step, within a millionth of a step."""
     ratio = value / step
+    if ratio.is_integer():
+        return True
     return abs(ratio - round(ratio)) <= _STEP_TOLERANCE * max(1.0, abs(ratio) * 1e-6)
 
 
 def on_grid(steps: int, step: float) -> float:
     """The float nearest to steps * step that prints without a tail: 3 * 0.1 is 0.3."""
-    return round(steps * step, 10)
+    product = steps * step
+    # A multiple of 2**-10 has ten decimals at most: rounding, which is slow, would change nothing.
+    return product if (product * 1024.0).is_integer() else round(product, 10)
 
 
 def round_down(value: float, step: float) -> float:

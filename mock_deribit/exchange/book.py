@@ -122,9 +122,9 @@ class Book:
             return []
         levels = self._levels[half]
         changes = []
-        for rank in sorted(before, reverse=True):
+        for rank in sorted(before, reverse=True) if len(before) > 1 else before:
             level = levels.get(rank)
-            lots = level.lots if level else 0
+            lots = level.lots if level is not None else 0
             if lots != before[rank]:
                 changes.append((half * rank, before[rank], lots))
         before.clear()

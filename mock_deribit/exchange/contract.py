@@ -37,6 +37,7 @@ class Contract:
         self.gross_lots = 0
         self._numbering = numbering
         self._change_id = numbering.change_id()
+        self._told_best: tuple[int | None, int | None] = (None, None)
         self._changed = now
 
     def price(self, tick: int) -> float:
@@ -85,17 +86,22 @@ class Contract:
         bids, asks = self.book.take_changes(BID), self.book.take_changes(ASK)
         if not bids and not asks:
             return None
-        asks.sort()
         previous, self._change_id = self._change_id, self._numbering.change_id()
         self._changed = now
+        level = self._level
         return BookChanged(
-            ts=now,
-            instrument=self.name,
-            prev_change_id=previous,
-            change_id=self._change_id,
-            bids=tuple([self._level(*level) for level in bids]),
-            asks=tuple([self._level(*level) for level in asks]),
+            now,
+            self.name,
+            previous,
+            self._change_id,
+            tuple([level(*change) for change in bids]),
+            tuple([level(*change) for change in asks]),
         )
+
+    def take_best_change(self) -> bool:
+        """Whether the best bid or ask has another price than at the last call."""
+        told, self._told_best = self._told_best, (self.book.best(BID), self.book.best(ASK))
+        return told != self._told_best
 
     def book_view(self) -> BookView:
         """The full book, best first."""
@@ -142,4 +148,4 @@ class Contract:
 
     def _level(self, tick: int, before: int, now: int) -> LevelChange:
         action = "delete" if not now else "change" if before else "new"
-        return LevelChange(action, self.price(tick), self.amount(now))
+        return LevelChange(action, self.price(tick), self.amount(now) if now else 0.0)

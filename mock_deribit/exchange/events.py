@@ -1,6 +1,7 @@
 """What the exchange tells: the events that a request or the passing of time brings about.
 
-Private ones name the account; the rest are for everybody. All frozen, in the units of `messages`.
+Private ones name the account; the rest are for everybody. All frozen, in the units of `messages`. Many are
+made a second and none is ever part of a cycle, so the collector of cycles is told not to look (`gc=False`).
 """
 
 import msgspec
@@ -16,7 +17,7 @@ from shared.instruments import BookState
 from shared.kernel import Nanos
 
 
-class LevelChange(msgspec.Struct, frozen=True):
+class LevelChange(msgspec.Struct, frozen=True, gc=False):
     """One level of a book: `action` is new, change or delete; `amount` the new total (0 deleted)."""
 
     action: str
@@ -24,7 +25,7 @@ class LevelChange(msgspec.Struct, frozen=True):
     amount: float
 
 
-class OrderUpdated(msgspec.Struct, frozen=True, kw_only=True):
+class OrderUpdated(msgspec.Struct, frozen=True, gc=False):
     """Private: an order changed. An order filled on arrival is told once, as filled."""
 
     ts: Nanos
@@ -32,7 +33,7 @@ class OrderUpdated(msgspec.Struct, frozen=True, kw_only=True):
     order: OrderView
 
 
-class UserTraded(msgspec.Struct, frozen=True, kw_only=True):
+class UserTraded(msgspec.Struct, frozen=True, gc=False):
     """Private: the fills one request brought this account in one instrument, oldest first."""
 
     ts: Nanos
@@ -41,7 +42,7 @@ class UserTraded(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[UserTrade, ...]
 
 
-class Traded(msgspec.Struct, frozen=True, kw_only=True):
+class Traded(msgspec.Struct, frozen=True, gc=False):
     """Public: the matches of one request, oldest first."""
 
     ts: Nanos
@@ -49,7 +50,7 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[PublicTrade, ...]
 
 
-class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
+class BookChanged(msgspec.Struct, frozen=True, gc=False):
     """Public: one change of one book, never empty; bids descending, asks ascending."""
 
     ts: Nanos
@@ -60,7 +61,7 @@ class BookChanged(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[LevelChange, ...]
 
 
-class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
+class PositionChanged(msgspec.Struct, frozen=True, gc=False):
     """Private: told after every order event of the account too, even for a flat position; ask
     `Exchange.position` for the numbers."""
 
@@ -69,7 +70,7 @@ class PositionChanged(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
 
 
-class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
+class PortfolioChanged(msgspec.Struct, frozen=True, gc=False):
     """Private: balance, margin or funds moved; ask `Exchange.portfolio` for the numbers."""
 
     ts: Nanos
@@ -77,14 +78,14 @@ class PortfolioChanged(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
 
 
-class TickerChanged(msgspec.Struct, frozen=True, kw_only=True):
+class TickerChanged(msgspec.Struct, frozen=True, gc=False):
     """Public: best prices, last, mark, index or state moved; ask `Exchange.ticker` for the numbers."""
 
     ts: Nanos
     instrument: str
 
 
-class IndexChanged(msgspec.Struct, frozen=True, kw_only=True):
+class IndexChanged(msgspec.Struct, frozen=True, gc=False):
     """Public: an index was published."""
 
     ts: Nanos
@@ -92,7 +93,7 @@ class IndexChanged(msgspec.Struct, frozen=True, kw_only=True):
     price: float
 
 
-class StateChanged(msgspec.Struct, frozen=True, kw_only=True):
+class StateChanged(msgspec.Struct, frozen=True, gc=False):
     """Public: a book opened, closed, settled or was delivered."""
 
     ts: Nanos
@@ -100,7 +101,7 @@ class StateChanged(msgspec.Struct, frozen=True, kw_only=True):
     state: BookState
 
 
-class LockChanged(msgspec.Struct, frozen=True, kw_only=True):
+class LockChanged(msgspec.Struct, frozen=True, gc=False):
     """Public: every book on an index was locked (cancel only) or released."""
 
     ts: Nanos
@@ -108,7 +109,7 @@ class LockChanged(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool
 
 
-class MmpTriggered(msgspec.Struct, frozen=True, kw_only=True):
+class MmpTriggered(msgspec.Struct, frozen=True, gc=False):
     """Private: a protection triggered; `frozen_until` 0: until it is reset. `group` "": plain orders."""
 
     ts: Nanos
@@ -118,7 +119,7 @@ class MmpTriggered(msgspec.Struct, frozen=True, kw_only=True):
     frozen_until: Nanos
 
 
-class HoldEnded(msgspec.Struct, frozen=True, kw_only=True):
+class HoldEnded(msgspec.Struct, frozen=True, gc=False):
     """Private: a held request was carried out, superseded (13777) or withdrawn (13666).
 
     It comes before the other events of the request it answers.
@@ -130,7 +131,7 @@ class HoldEnded(msgspec.Struct, frozen=True, kw_only=True):
     answer: Placed | Refused
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """Public: an instrument was listed, or its tick or fees were changed."""
 
     ts: Nanos

@@ -88,7 +88,7 @@ class OrderEdit(msgspec.Struct, frozen=True, kw_only=True):
     mmp: bool | None = None
 
 
-class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+class OrderView(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands. `cancel_reason` is set only when cancelled, `display_amount` (the size of
     a slice) and `refresh_amount` (what is left of the present one) only of icebergs, the last three
     members only of quotes, `original_order_type` when a market order has come to rest."""
@@ -123,7 +123,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     quote_id: str | None = None
 
 
-class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
+class PublicTrade(msgspec.Struct, frozen=True, gc=False):
     """One match. `side` is the taker's; `tick_direction` 0 plus, 1 zero-plus, 2 minus, 3 zero-minus;
     `liquidation` says which side was liquidated: M, T or MT."""
 
@@ -140,7 +140,7 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     liquidation: str | None = None
 
 
-class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
+class UserTrade(msgspec.Struct, frozen=True, gc=False):
     """One account's half of a match. `side` is its own; `fee` positive is paid; `state` the order's."""
 
     trade: PublicTrade
@@ -162,7 +162,7 @@ class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
     quote_id: str | None = None
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """The answer to a new or edited order: as it stands now, and what it took at once."""
 
     order: OrderView

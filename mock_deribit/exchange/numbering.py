@@ -4,31 +4,35 @@ One change counter is shared by all books, so within one book it jumps by arbitr
 trade ids are strings per settlement currency, growing, with gaps; only `trade_seq` steps by one.
 """
 
+from itertools import cycle
+
 from shared.randomness import Stream
 
 _FIRST_CHANGE = 136_069_961_946
 _FIRST_ORDER = 74_365_704_227
 _FIRST_TRADE = 403_691_824
 _GAP = 7
+_GAPS_DRAWN = 4096
 
 
 class Numbering:
-    """Draws the next number of each kind; gaps are deterministic in the seed."""
+    """Gives the next number of each kind; gaps are drawn from the seed and come round again."""
 
     def __init__(self, seed: str) -> None:
-        self._gaps = Stream(f"{seed}|numbering")
+        draws = Stream(f"{seed}|numbering")
+        self._gaps = cycle([1 + draws.below(_GAP) for _ in range(_GAPS_DRAWN)])
         self._change = _FIRST_CHANGE
         self._orders: dict[str, int] = {}
         self._trades: dict[str, int] = {}
 
     def change_id(self) -> int:
         """The id of the next change of any book."""
-        self._change += 1 + self._gaps.below(_GAP)
+        self._change += next(self._gaps)
         return self._change
 
     def order_id(self, currency: str) -> str:
         """The id of the next order that settles in this currency."""
-        number = self._orders.get(currency, _FIRST_ORDER) + 1 + self._gaps.below(_GAP)
+        number = self._orders.get(currency, _FIRST_ORDER) + next(self._gaps)
         self._orders[currency] = number
         return _prefixed(currency, number)
 

@@ -63,24 +63,25 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
 
     def view(self) -> OrderView:
         """The order as it stands."""
-        step = self.instrument.amount_step
+        instrument = self.instrument
+        step = instrument.amount_step
         return OrderView(
-            order_id=self.order_id,
-            state=self.state,
-            order_type=self.order_type,
-            instrument=self.instrument.name,
-            side=self.side,
-            price=self.price,
-            amount=on_grid(self.lots, step),
-            filled_amount=on_grid(self.filled, step),
-            average_price=round(self.average_price, 4),
-            time_in_force=self.time_in_force,
-            post_only=self.post_only,
-            reject_post_only=self.reject_post_only,
-            reduce_only=self.reduce_only,
-            replaced=self.replaced,
-            label=self.label,
-            created=self.created,
-            updated=self.updated,
-            cancel_reason=self.cancel_reason,
+            self.order_id,
+            self.state,
+            self.order_type,
+            instrument.name,
+            self.side,
+            self.price,
+            on_grid(self.lots, step),
+            on_grid(self.filled, step) if self.filled else 0.0,
+            round(self.average_price, 4) if self.filled else 0.0,
+            self.time_in_force,
+            self.post_only,
+            self.reject_post_only,
+            self.reduce_only,
+            self.replaced,
+            self.label,
+            self.created,
+            self.updated,
+            self.cancel_reason,
         )

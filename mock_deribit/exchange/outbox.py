@@ -32,13 +32,12 @@ class Outbox:
         self._orders: dict[int, tuple[Account, Order]] = {}
         self._fills: dict[tuple[str, str], list[UserTrade]] = {}
         self._public: dict[str, list[PublicTrade]] = {}
-        self._contracts: dict[str, tuple[Contract, tuple[float | None, float | None]]] = {}
+        self._contracts: dict[str, Contract] = {}
         self._holders: dict[tuple[str, str], tuple[Account, Contract]] = {}
 
     def touch(self, contract: Contract) -> None:
-        """Announce that this request is about to change a book. Call before the first change."""
-        if contract.name not in self._contracts:
-            self._contracts[contract.name] = (contract, contract.best())
+        """Announce that this request changes a book."""
+        self._contracts[contract.name] = contract
 
     def order(self, account: Account, contract: Contract, order: Order) -> None:
         """An order changed; told once per request, as it stands at the end."""
@@ -67,34 +66,34 @@ class Outbox:
     def funds(self, now: Nanos, account: Account, currency: str) -> None:
         """A balance changed by itself."""
         if not account.house:
-            self.tell(PortfolioChanged(ts=now, account=account.name, currency=currency))
+            self.tell(PortfolioChanged(now, account.name, currency))
 
     def commit(self, now: Nanos) -> None:
         """Queue everything the request did, in the documented order."""
-        events = self._events
-        for account, order in self._orders.values():
-            events.append(OrderUpdated(ts=now, account=account.name, order=order.view()))
-        for (name, instrument), fills in self._fills.items():
-            events.append(
-                UserTraded(ts=now, account=name, instrument=instrument, trades=tuple(fills))
-            )
-        for instrument, trades in self._public.items():
-            events.append(Traded(ts=now, instrument=instrument, trades=tuple(trades)))
-        tickers = []
-        for contract, best in self._contracts.values():
+        events, public = self._events, self._public
+        if self._orders:
+            for account, order in self._orders.values():
+                events.append(OrderUpdated(now, account.name, order.view()))
+            self._orders.clear()
+        if self._fills:
+            for (name, instrument), fills in self._fills.items():
+                events.append(UserTraded(now, name, instrument, tuple(fills)))
+            self._fills.clear()
+        for instrument, trades in public.items():
+            events.append(Traded(now, instrument, tuple(trades)))
+        moved = []
+        for contract in self._contracts.values():
             change = contract.take_book_change(now)
             if change is not None:
                 events.append(change)
-            if contract.name in self._public or contract.best() != best:
-                tickers.append(TickerChanged(ts=now, instrument=contract.name))
+            if contract.take_best_change() or contract.name in public:
+                moved.append(contract.name)
         if self._holders:
             self._tell_holdings(now)
-        events.extend(tickers)
-        self._orders.clear()
-        self._fills.clear()
-        self._public.clear()
+        for instrument in moved:
+            events.append(TickerChanged(now, instrument))
+        public.clear()
         self._contracts.clear()
-        self._holders.clear()
 
     def drain(self) -> list[Event]:
         """Take what is queued, oldest first."""
@@ -102,10 +101,11 @@ class Outbox:
         return events
 
     def _tell_holdings(self, now: Nanos) -> None:
+        events = self._events
         portfolios: dict[tuple[str, str], None] = {}
         for account, contract in self._holders.values():
+            events.append(PositionChanged(now, account.name, contract.name))
             portfolios[account.name, contract.instrument.settlement] = None
-            changed = PositionChanged(ts=now, account=account.name, instrument=contract.name)
-            self._events.append(changed)
         for name, currency in portfolios:
-            self._events.append(PortfolioChanged(ts=now, account=name, currency=currency))
+            events.append(PortfolioChanged(now, name, currency))
+        self._holders.clear()

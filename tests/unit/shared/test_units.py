@@ -51,6 +51,14 @@ def test_rounding_never_moves_further_than_one_step(step: float, value: float) -
     assert Fraction(round(down / step)) * Fraction(str(step)) == Fraction(str(down))
 
 
+@given(
+    st.sampled_from((*TICKS, 0.1, 0.3, 1e-5, 1 / 3, 2**-11)),
+    st.integers(min_value=-(10**9), max_value=10**9),
+)
+def test_a_value_on_the_grid_has_ten_decimals(step: float, steps: int) -> None:
+    assert units.on_grid(steps, step) == round(steps * step, 10)
+
+
 def test_a_price_between_two_ticks_is_no_multiple() -> None:
     assert not units.is_multiple(60029.6, 0.5)
 
