@@ -14,7 +14,7 @@ from shared.messages import Anomaly, Severity
 from tests.support.drill import Drill, drilling
 from tests.support.waiting import throughout, until
 
-FOUND_S = 15.0
+FOUND_S = 45.0
 STANDSTILL_S = 4.0
 NOBODY_TRADES = 0.001
 BUSY = 12.0
@@ -47,7 +47,7 @@ async def test_with_a_position_it_stands_still_says_why_and_waits_for_an_operato
     drill: Drill,
 ) -> None:
     heard = drill.auditor.positions
-    await until(lambda: any(position.amount for position in heard.values()), "a fill", 30.0)
+    await until(lambda: any(position.amount for position in heard.values()), "a fill", 60.0)
     await drill.restart_exchange(BUSY)
     await until(lambda: mismatch(drill), "an anomaly about the position", FOUND_S)
     said = mismatch(drill)

@@ -23,7 +23,7 @@ from tests.support.hosting import running
 from tests.support.waiting import throughout, until, until_asked
 
 QUOTING_S = 30.0
-LAST_WORD_S = 5.0
+LAST_WORD_S = 30.0
 
 
 class Drill:

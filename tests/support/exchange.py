@@ -31,7 +31,8 @@ from shared.kernel import Nanos
 from shared.units import SECOND, Side, from_seconds
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
+"""Giving up, not a bound on anything: on a busy machine things take their time."""
 START = Nanos(1_790_000_000 * SECOND)
 SECRET = "a-secret-for-tests"
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
+"""Giving up, not a bound on anything: on a busy machine things take their time."""
 
 
 async def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

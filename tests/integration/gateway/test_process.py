@@ -45,7 +45,7 @@ def started(folder: Path, log: Path, **changes: str) -> Iterator["subprocess.Pop
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(30)
 
 
 def test_a_busy_port_is_one_clear_line_and_exit_one(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_the_process_serves_and_ends_in_good_order_without_its_token_in_th
         assert status["links"] == {"bus": True, "state": True}
 
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(30) == 0
 
     text = log.read_text(encoding="utf-8")
     assert secret not in text

@@ -75,7 +75,7 @@ async def test_a_journal_of_processes_on_nats_replays_to_the_same_bytes(
         assert probed.returncode == 0
         for process in (md, oms):
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
     assert read_beats(run_dir) == []
     for name in ("oms", "marketdata"):
         for hash_seed in ("1", "977"):
@@ -102,7 +102,7 @@ async def test_log_lines_of_a_service_are_json_without_secrets(
     with service("oms", variables, tmp_path) as oms:
         await until(lambda: b"bus lost" in log.read_bytes(), "a line about the bus")
         oms.send_signal(signal.SIGINT)
-        assert oms.wait(10) == 0
+        assert oms.wait(30) == 0
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert {"ts", "level", "name", "message"} <= set(lines[0])
     assert "to-hide" not in log.read_text(encoding="utf-8")
