@@ -30,6 +30,10 @@ class Payoff(StrEnum):
     LINEAR = "linear"
 
 
+# A member looked up through its class costs as much as the arithmetic it decides about.
+_INVERSE = Payoff.INVERSE
+
+
 class BookState(StrEnum):
     """Deribit's book states since January 2026."""
 
@@ -94,28 +98,28 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def delta(self, amount: float, price: float) -> float:
         """Signed exposure in base coin of a signed amount at a price."""
-        return amount / price if self.payoff is Payoff.INVERSE else amount
+        return amount / price if self.payoff is _INVERSE else amount
 
     def amount_for(self, delta: float, price: float) -> float:
         """The unrounded amount whose exposure is this many base coins."""
-        return delta * price if self.payoff is Payoff.INVERSE else delta
+        return delta * price if self.payoff is _INVERSE else delta
 
     def pnl(self, amount: float, entry: float, exit_: float) -> float:
         """Profit of a signed amount from entry to exit, in the settlement coin, fees excluded."""
-        if self.payoff is Payoff.INVERSE:
+        if self.payoff is _INVERSE:
             return amount * (1.0 / entry - 1.0 / exit_)
         return amount * (exit_ - entry)
 
     def average_entry(self, amount: float, entry: float, added: float, price: float) -> float:
         """Average entry after adding to a position on the same side."""
         total = amount + added
-        if self.payoff is Payoff.INVERSE:
+        if self.payoff is _INVERSE:
             cost = added / price + (amount / entry if amount else 0.0)
             return total / cost
         return (amount * entry + added * price) / total
 
     def fee(self, amount: float, price: float, rate: float) -> float:
         """Fee of a fill in the settlement coin; sign as the rate's."""
-        if self.payoff is Payoff.INVERSE:
+        if self.payoff is _INVERSE:
             return rate * abs(amount) / price
         return rate * abs(amount) * price
