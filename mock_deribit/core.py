@@ -41,6 +41,7 @@ HTTP_UNAVAILABLE = 503
 HTTP_SWITCHING = 101
 
 FEED = "feed"
+FIRST_USER = 1001
 
 
 class MockDeribit:
@@ -55,9 +56,12 @@ class MockDeribit:
         for account in settings.accounts:
             self._exchange.open_account(account.name, {"BTC": account.balance_btc})
         keys = tuple(account.key() for account in settings.accounts)
-        gate = Gatekeeper(keys, settings.seed, Nanos(settings.expires_in_seconds * SECOND))
         self._users = tuple(account.name for account in settings.accounts)
-        self._venue = Venue(now, self._exchange, gate, settings.limits(), self._users)
+        user_ids = {name: FIRST_USER + n for n, name in enumerate(self._users)}
+        self._rules = settings.wire_rules()
+        lifetime = Nanos(settings.expires_in_seconds * SECOND)
+        gate = Gatekeeper(keys, user_ids, settings.seed, lifetime, self._rules.session_eviction)
+        self._venue = Venue(now, self._exchange, gate, settings.limits(), self._rules, user_ids)
         self._dispatcher = Dispatcher(self._venue)
         self._outbox = Outbox()
         self._faults = Faults()
@@ -86,6 +90,8 @@ class MockDeribit:
         session = self._venue.sessions.get(conn)
         if session is not None:
             session.heard = now
+            if self._rules.heartbeat_answer == "any" and session.heartbeat is not None:
+                session.heartbeat.answered()
             self._answer(now, session, self._dispatcher.frame(now, session, frame))
         return self._outbox.take(now)
 
@@ -158,7 +164,9 @@ class MockDeribit:
         """
         caused = self._events(now)
         lost = self._faults.loses(answered.method)
-        frames_first = bool(caused) and self._draws.chance(0.5)
+        if self._rules.shuffled_frames:
+            caused = self._shuffled(caused)
+        frames_first = bool(caused) and self._draws.chance(self._rules.early_frames)
         if frames_first:
             self._notify(now, caused)
         if lost:
@@ -168,15 +176,25 @@ class MockDeribit:
             due = self._outbox.slot(now, session.conn, lane, self._delay())
             text = answered.reply.text(now, due)
             self._outbox.put(now, lane, due, Reply(session.conn, text.encode()))
-            if answered.queued:
-                self._dispatcher.queued(answered.account, due)
+            if answered.queue:
+                self._dispatcher.queued(answered.queue, due)
         if not frames_first:
             self._notify(now, caused)
         self._notify(now, answered.after)
         if answered.hang_up:
             self._close(now, session.conn, GOING_AWAY, "")
-        elif answered.limited and self._settings.close_on_rate_limit:
+        elif answered.limited and self._rules.rate_limit == "close":
             self._close(now, session.conn, SESSION_TERMINATED, "too_many_requests")
+
+    def _shuffled(self, frames: list[Frame]) -> list[Frame]:
+        """The frames with their channels in a random order; within a channel nothing moves."""
+        channels: dict[tuple[int, str], list[Frame]] = {}
+        for frame in frames:
+            channels.setdefault((frame.conn, frame.channel), []).append(frame)
+        left, order = list(channels.values()), []
+        while left:
+            order += left.pop(self._draws.below(len(left)))
+        return order
 
     def _events(self, now: Nanos) -> list[Frame]:
         frames: list[Frame] = []

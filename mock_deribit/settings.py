@@ -5,15 +5,20 @@ highest tier, that of a market maker; a client is expected to read them from the
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mock_deribit.exchange.rules import Rules
 from mock_deribit.market.regime import REGIMES, regime_of
-from mock_deribit.rpc.auth import Key
 from mock_deribit.rpc.credits import Limit, Limits
+from mock_deribit.rpc.grants import Key
+from mock_deribit.rpc.rules import WireRules
 
 PREFIX = "MOCK_"
+
+R = TypeVar("R", Rules, WireRules)
 
 
 class AccountSettings(BaseModel):
@@ -66,7 +71,9 @@ class MockSettings(BaseModel):
     matching_burst: float = Field(default=100, gt=0)
     non_matching_rate: float = Field(default=20, gt=0)
     non_matching_burst: float = Field(default=100, gt=0)
-    close_on_rate_limit: bool = False
+    rules: dict[str, bool | float | str] = Field(
+        default={}, description="choices for what Deribit leaves open: name=value ..."
+    )
     connections_max: int = Field(default=32, ge=1, description="sockets of one address")
 
     @model_validator(mode="after")
@@ -90,6 +97,43 @@ class MockSettings(BaseModel):
             "sweeps_per_hour": self.sweeps_per_hour,
             "sweep_permanence": self.sweep_permanence,
         }
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """`hold_ms=10 fok_failure=error`, as a command line or a variable has it."""
+        if not isinstance(value, str):
+            return value
+        pairs = [word.partition("=") for word in value.replace(",", " ").split()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError("rules are written name=value, separated by spaces")
+        return {name: chosen for name, _, chosen in pairs}
+
+    @model_validator(mode="after")
+    def _rules_are_known(self) -> "MockSettings":
+        known = (*Rules.__struct_fields__, *WireRules.__struct_fields__)
+        for name in self.rules:
+            if name not in known:
+                raise ValueError(f"there is no rule {name!r}; known: {', '.join(known)}")
+        self.exchange_rules()
+        self.wire_rules()
+        return self
+
+    def exchange_rules(self) -> Rules:
+        """The engine's choices."""
+        return self._chosen(Rules)
+
+    def wire_rules(self) -> WireRules:
+        """The wire's choices."""
+        return self._chosen(WireRules)
+
+    def _chosen(self, kind: type[R]) -> R:
+        fields = kind.__struct_fields__
+        mine = {name: value for name, value in self.rules.items() if name in fields}
+        try:
+            return msgspec.convert(mine, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"rules: {error}") from None
 
     def with_secrets(self, secret: str) -> "MockSettings":
         """Every key without a secret gets this one."""

@@ -2,7 +2,8 @@
 
 A bucket holds `burst` requests and refills at `rate` requests a second. Deribit states non-matching
 requests in credits (500 of 50,000, refilled at 10,000 a second); that is the same bucket as 20 requests a
-second with a burst of 100, and subscribing, which costs more, has a bucket of its own.
+second with a burst of 100, and what costs more (subscribing, the catalogue, the transaction log) has a
+bucket of its own. Whoever has not logged in draws on the pools of their address.
 
 Source: Deribit's rate-limit articles (credit pools and matching-engine tiers).
 """
@@ -47,6 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     non_matching: Limit
     subscribe: Limit = Limit(3.3, 10)
     get_instruments: Limit = Limit(1, 50)
+    transaction_log: Limit = Limit(1, 8)
+    mass_quotes: Limit = Limit(10, 10)
 
     def of(self, category: str) -> Limit:
         """The limit of one class; AttributeError for a class that does not exist."""

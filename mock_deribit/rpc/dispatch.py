@@ -7,13 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from mock_deribit.rpc import (
-    methods_account,
-    methods_public,
-    methods_session,
-    methods_trading,
-)
-from mock_deribit.rpc.auth import Grant
+from mock_deribit.rpc.catalogue import METHODS, NOT_HERE
 from mock_deribit.rpc.errors import (
     TOO_MANY_REQUESTS,
     RpcError,
@@ -23,9 +17,11 @@ from mock_deribit.rpc.errors import (
     method_not_found,
     queue_full,
     request_too_large,
+    switched_off,
     too_many_requests,
     unauthorized,
 )
+from mock_deribit.rpc.grants import Grant
 from mock_deribit.rpc.hub import Frame
 from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.session import Session
@@ -36,13 +32,6 @@ from shared.units import MICROSECOND
 
 REQUEST_BYTES_MAX = 32 * 1024
 QUEUE_MAX = 8
-
-METHODS: dict[str, Method] = (
-    methods_session.METHODS
-    | methods_public.METHODS
-    | methods_trading.METHODS
-    | methods_account.METHODS
-)
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,13 +85,16 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     after: list[Frame] = []
     hang_up: bool = False
     limited: bool = False
-    queued: bool = False
-    account: str = ""
+    queue: str = ""
 
 
 class _Request(msgspec.Struct):
     method: str
     params: dict[str, object] = {}
+    id: int | str | None = None
+
+
+class _Numbered(msgspec.Struct):
     id: int | str | None = None
 
 
@@ -113,28 +105,29 @@ class Dispatcher:
         self._venue = venue
         self._queues: dict[str, list[Nanos]] = {}
         self._decode = msgspec.json.Decoder(_Request).decode
+        self._decode_id = msgspec.json.Decoder(_Numbered).decode
 
-    def queued(self, account: str, until: Nanos) -> None:
-        """A matching request of this account is answered only at `until`."""
-        self._queues.setdefault(account, []).append(until)
+    def queued(self, queue: str, until: Nanos) -> None:
+        """A matching request in this queue is answered only at `until`."""
+        self._queues.setdefault(queue, []).append(until)
 
     def frame(self, now: Nanos, session: Session, data: bytes) -> Answered:
         """Serve one frame of a socket."""
         request = self._parsed(data)
-        if isinstance(request, RpcError):
-            return Answered(method="", reply=Response(None, error=request))
+        if isinstance(request, Response):
+            return Answered(method="", reply=request)
         return self._serve(now, request, session, None, textual=False, peer=session.peer)
 
     def http(self, now: Nanos, request: HttpRequest) -> HttpAnswer:
         """Serve `GET /api/v2/{method}?…` or `POST /api/v2[/{method}]` with a JSON-RPC body."""
         method = request.path.removeprefix("/api/v2").strip("/")
-        parsed: _Request | RpcError
+        parsed: _Request | Response
         if request.verb == "POST":
             parsed = self._parsed(request.body)
         else:
             parsed = _Request(method=method, params=dict(request.query))
-        if isinstance(parsed, RpcError):
-            return _http(Response(None, error=parsed), now)
+        if isinstance(parsed, Response):
+            return _http(parsed, now)
         try:
             grant = self._http_grant(now, request)
         except RpcError as error:
@@ -151,15 +144,22 @@ class Dispatcher:
         gate = self._venue.gate
         return gate.header(now, request.authorization, request.verb, request.target, body)
 
-    def _parsed(self, data: bytes) -> "_Request | RpcError":
+    def _parsed(self, data: bytes) -> "_Request | Response":
+        """The request, or the answer to what is none; with its id if there is one to be seen."""
         if len(data) > REQUEST_BYTES_MAX:
-            return request_too_large()
+            return Response(None, error=request_too_large())
         try:
             return self._decode(data)
         except msgspec.ValidationError as error:
-            return invalid_params("request", str(error))
-        except msgspec.DecodeError:
-            return bad_request("invalid json")
+            return Response(self._id(data), error=invalid_params("request", str(error)))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Response(None, error=bad_request("invalid json"))
+
+    def _id(self, data: bytes) -> int | str | None:
+        try:
+            return self._decode_id(data).id
+        except msgspec.ValidationError:
+            return None
 
     def _serve(
         self,
@@ -171,41 +171,53 @@ class Dispatcher:
         textual: bool,
         peer: str,
     ) -> Answered:
-        params = Params(request.params, textual=textual)
         method = METHODS.get(request.method)
-        call = Call(self._venue, now, params, session, grant)
+        known = method.parameters if method is not None else ()
+        params = Params(
+            {name: value for name, value in request.params.items() if name in known},
+            textual=textual,
+        )
+        call = Call(self._venue, now, params, session, grant, peer)
         try:
             if self._venue.maintenance:
                 raise maintenance()
             if method is None:
-                raise method_not_found()
-            call.grant = self._granted(now, request.method, method, call)
-            self._spend(now, method, call, peer)
+                raise _missing(request.method)
+            call.grant = self._granted(now, request, method, call)
+            self._spend(now, method, call)
+            self._refuse_unknown(request, known)
             response = Response(request.id, method.run(call))
         except RpcError as error:
             response = Response(request.id, error=error)
+        queue = _queue(call) if method is not None and method.matching else ""
         private = request.method.startswith("private/")
-        matching = method is not None and method.matching
         return Answered(
             method=request.method,
             reply=None if call.hang_up else response,
-            lane="matching" if matching else "private" if private else "public",
+            lane=queue or ("private" if private else "public"),
             after=call.after,
             hang_up=call.hang_up,
             limited=response.error is not None and response.error.code == TOO_MANY_REQUESTS,
-            queued=matching and call.grant is not None,
-            account=call.grant.account if call.grant is not None else "",
+            queue=queue,
         )
 
-    def _granted(self, now: Nanos, name: str, method: Method, call: Call) -> Grant | None:
-        """Who is asking: by a token in the parameters, by the socket's login, or nobody."""
-        gate, session = self._venue.gate, call.session
-        conn = session.conn if session is not None else None
-        grant = call.grant or (session.grant if session is not None else None)
-        if call.params.has("access_token"):
-            grant = gate.granted(now, call.params.text("access_token"), conn)
-        if grant is not None and not gate.alive(now, grant):
-            grant = None
+    def _refuse_unknown(self, request: _Request, known: tuple[str, ...]) -> None:
+        if self._venue.rules.unknown_parameters == "refused":
+            for name in request.params:
+                if name not in known and name != "access_token":
+                    raise invalid_params(name, "unknown parameter")
+
+    def _granted(self, now: Nanos, request: _Request, method: Method, call: Call) -> Grant | None:
+        """Who is asking: by an HTTP header, by a token in the parameters, by the socket's login, or
+        nobody."""
+        gate, session, grant = self._venue.gate, call.session, call.grant
+        token = request.params.get("access_token")
+        if token is not None:
+            if not isinstance(token, str):
+                raise invalid_params("access_token", "value must be a string")
+            grant = gate.granted(now, token, session.conn if session is not None else None)
+        elif session is not None and session.grant is not None:
+            grant = session.grant if gate.alive(now, session.grant) else None
         if method.scope is None:
             return grant
         if grant is None:
@@ -213,15 +225,28 @@ class Dispatcher:
         grant.require(method.scope)
         return grant
 
-    def _spend(self, now: Nanos, method: Method, call: Call, peer: str) -> None:
-        owner = call.grant.account if call.grant is not None else f"peer {peer}"
-        if not self._venue.purse(owner).take(now, method.credits):
+    def _spend(self, now: Nanos, method: Method, call: Call) -> None:
+        owner = call.grant.account if call.grant is not None else f"peer {call.peer}"
+        if not self._venue.purse(owner).take(now, method.credits(call.params)):
             raise too_many_requests()
-        if method.matching and call.grant is not None:
-            waiting = [until for until in self._queues.get(owner, []) if until > now]
-            self._queues[owner] = waiting
+        if method.matching:
+            queue = _queue(call)
+            waiting = [until for until in self._queues.get(queue, []) if until > now]
+            self._queues[queue] = waiting
             if len(waiting) >= QUEUE_MAX:
                 raise queue_full()
+
+
+def _missing(name: str) -> RpcError:
+    why = NOT_HERE.get(name)
+    return method_not_found() if why is None else switched_off(why)
+
+
+def _queue(call: Call) -> str:
+    """The line in which a matching request stands: one an account and settlement currency."""
+    if call.grant is None:
+        return "matching"
+    return f"matching {call.grant.account} {call.settlement()}"
 
 
 def _http(response: Response, now: Nanos) -> HttpAnswer:

@@ -16,6 +16,7 @@ SYSTEM_MAINTENANCE = 11051
 INVALID_CREDENTIALS = 13004
 UNAUTHORIZED = 13009
 FORBIDDEN = 13021
+SWITCHED_OFF = 13025
 RAW_NEEDS_LOGIN = 13778
 
 
@@ -59,6 +60,11 @@ def bad_request(reason: str) -> RpcError:
 def method_not_found() -> RpcError:
     """No such method here."""
     return RpcError(RPC_METHOD_NOT_FOUND, "Method not found")
+
+
+def switched_off(why: str) -> RpcError:
+    """Deribit has the method, this mock does not."""
+    return RpcError(SWITCHED_OFF, "method_switched_off_by_admin", {"reason": f"not here: {why}"})
 
 
 def request_too_large() -> RpcError:

@@ -6,6 +6,7 @@ from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import Event
 from mock_deribit.rpc.channels import Channel
 from mock_deribit.rpc.private_streams import PRIVATE_STREAMS
+from mock_deribit.rpc.quiet_streams import QUIET_STREAMS
 from mock_deribit.rpc.streams import STREAMS, BookStream, Payload, Stream
 from mock_deribit.rpc.text import encode
 from shared.instruments import BookState
@@ -78,7 +79,8 @@ class Hub:
         if channel.private:
             make = PRIVATE_STREAMS[channel.topic]
             return make(channel, self._exchange, account, self._user_ids[account])
-        return STREAMS[channel.topic](channel, self._exchange)
+        make_public = STREAMS.get(channel.topic) or QUIET_STREAMS[channel.topic]
+        return make_public(channel, self._exchange)
 
     def unsubscribe(self, conn: int, account: str, channel: str) -> None:
         """Take a listener off a channel, and the channel down after its last one."""
@@ -102,9 +104,9 @@ class Hub:
                 live.due = Nanos((now // live.period + 1) * live.period)
         return frames
 
-    def announce(self, channel: str, payload: Payload) -> list[Frame]:
-        """Say something on a public channel that no event of the exchange says."""
-        live = self._live.get(("", channel))
+    def announce(self, channel: str, payload: Payload, account: str = "") -> list[Frame]:
+        """Say something on a channel, public or an account's, that no event of the exchange says."""
+        live = self._live.get((account, channel))
         return _frames(live.listeners, channel, payload) if live is not None else []
 
     def cross(self, instrument: str) -> list[Frame]:

@@ -1,189 +1,86 @@
-"""Owns the methods that ask about an account: orders, trades, positions, money, limits."""
+"""Owns the questions about an account: positions, money, margin, limits, locks."""
 
-from mock_deribit.exchange.messages import OrderState, OrderView, SelfMatch, UserTrade
-from mock_deribit.rpc import wire
+from mock_deribit.exchange.messages import SelfMatch
+from mock_deribit.rpc import wire, wire_records
 from mock_deribit.rpc.credits import Limit
-from mock_deribit.rpc.errors import order_not_found
-from mock_deribit.rpc.paging import page
-from mock_deribit.rpc.venue import Call, Method, taken
-from shared.units import DAY, to_ms
+from mock_deribit.rpc.errors import forbidden
+from mock_deribit.rpc.venue import Call, Method
+from shared.units import to_ms
 
-TRADES_KEPT = DAY
-"""Without `historical` a trade is answered for this long; with it, only afterwards."""
-
-_ORDER_TYPES = (
-    "all", "limit", "trigger_all", "stop_all", "stop_limit", "stop_market",
-    "take_all", "take_limit", "take_market", "trailing_all", "trailing_stop",
-)  # fmt: skip
-_READ = "trade:read"
-
-
-def _listed(call: Call, orders: tuple[OrderView, ...]) -> object:
-    """Orders of the asked kind and type; only limit and market orders of futures exist here."""
-    plain = call.params.choice("type", _ORDER_TYPES, "all") in ("all", "limit")
-    if not plain or not call.futures_wanted():
-        return []
-    return [call.venue.order(view, call.account) for view in orders]
-
-
-def _get_open_orders(call: Call) -> object:
-    return _listed(call, call.venue.exchange.open_orders(call.account))
-
-
-def _get_open_orders_by_instrument(call: Call) -> object:
-    name = call.venue.listing(call).name
-    return _listed(call, call.venue.exchange.open_orders(call.account, instrument=name))
-
-
-def _get_open_orders_by_currency(call: Call) -> object:
-    currency = call.currency()
-    return _listed(call, call.venue.exchange.open_orders(call.account, currency=currency))
-
-
-def _get_open_orders_by_label(call: Call) -> object:
-    currency, label = call.currency(), call.params.text("label", "")
-    orders = call.venue.exchange.open_orders(
-        call.account, currency=currency, label=label if call.params.has("label") else None
-    )
-    return _listed(call, orders)
-
-
-def _get_order_state(call: Call) -> object:
-    view = taken(call.venue.exchange.order(call.account, call.params.text("order_id")))
-    return call.venue.order(view, call.account)
-
-
-def _get_order_state_by_label(call: Call) -> object:
-    currency, label = call.currency(), call.params.text("label")
-    exchange, account = call.venue.exchange, call.account
-    views = (
-        *exchange.closed_orders(account, currency=currency, label=label),
-        *exchange.open_orders(account, currency=currency, label=label),
-    )
-    return [call.venue.order(view, account) for view in views]
-
-
-def _get_order_history_by_instrument(call: Call) -> object:
-    name = call.venue.listing(call).name
-    return _history(call, call.venue.exchange.closed_orders(call.account, instrument=name))
-
-
-def _get_order_history_by_currency(call: Call) -> object:
-    currency = call.currency()
-    return _history(call, call.venue.exchange.closed_orders(call.account, currency=currency))
-
-
-def _history(call: Call, views: tuple[OrderView, ...]) -> object:
-    """Newest first. Orders that never traded only on demand; nothing older than retention."""
-    count = call.params.integer("count", 20, low=1, high=1000)
-    offset = call.params.integer("offset", 0, low=0)
-    if call.params.flag("historical"):
-        return []
-    unfilled = call.params.flag("include_unfilled")
-    wanted = [
-        view
-        for view in reversed(views)
-        if unfilled or view.filled_amount > 0 or view.state is OrderState.FILLED
-    ]
-    return [call.venue.order(view, call.account) for view in wanted[offset : offset + count]]
-
-
-def _trades(call: Call, fills: tuple[UserTrade, ...]) -> object:
-    recent = call.now - TRADES_KEPT
-    historical = call.params.flag("historical")
-    kept = [fill for fill in fills if (fill.trade.ts < recent) == historical]
-    chosen, more = page(kept, call.params, _moment, _sequence)
-    user_id = call.venue.user_ids[call.account]
-    listed = call.venue.listed
-    rows = [wire.user_trade(fill, listed(fill.trade.instrument), user_id) for fill in chosen]
-    return {"trades": rows, "has_more": more}
-
-
-def _moment(fill: UserTrade) -> int:
-    return to_ms(fill.trade.ts)
-
-
-def _sequence(fill: UserTrade) -> int:
-    return fill.trade.trade_seq
-
-
-def _get_trades_by_instrument(call: Call) -> object:
-    name = call.venue.listing(call).name
-    return _trades(call, call.venue.exchange.user_trades(call.account, instrument=name))
-
-
-def _get_trades_by_instrument_and_time(call: Call) -> object:
-    _require_window(call)
-    return _get_trades_by_instrument(call)
-
-
-def _get_trades_by_currency(call: Call) -> object:
-    currency = call.currency()
-    return _trades(call, call.venue.exchange.user_trades(call.account, currency=currency))
-
-
-def _get_trades_by_currency_and_time(call: Call) -> object:
-    _require_window(call)
-    return _get_trades_by_currency(call)
-
-
-def _require_window(call: Call) -> None:
-    call.params.integer("start_timestamp")
-    call.params.integer("end_timestamp")
-
-
-def _get_trades_by_order(call: Call) -> object:
-    order_id = call.params.text("order_id")
-    fills = call.venue.exchange.user_trades(call.account, order_id=order_id)
-    if not fills and order_id not in _known_ids(call):
-        raise order_not_found()
-    return _trades(call, fills)
-
-
-def _known_ids(call: Call) -> list[str]:
-    exchange, account = call.venue.exchange, call.account
-    views = (*exchange.open_orders(account), *exchange.closed_orders(account))
-    return [view.order_id for view in views]
+_TRADE_READ = "trade:read"
+_READ = "account:read"
 
 
 def _get_position(call: Call) -> object:
+    """The position in an instrument, flat if there is none."""
     listing = call.venue.listing(call)
     view = call.venue.exchange.position(call.account, listing.name)
     return wire.asked_position(view, listing.instrument.perpetual)
 
 
 def _get_positions(call: Call) -> object:
-    currency = call.currency("any")
-    if not call.futures_wanted():
-        return []
+    """Every position that settles in a currency."""
+    currency, account = call.currency("any"), call.account
+    if call.params.has("subaccount_id"):
+        account = _subaccount(call, "subaccount_id")
+    return _positions(call, account, currency) if call.futures_wanted() else []
+
+
+def _positions(call: Call, account: str, currency: str | None) -> list[wire.Json]:
     return [
         wire.asked_position(view, call.venue.listed(view.instrument).instrument.perpetual)
-        for view in call.venue.exchange.positions(call.account, currency)
+        for view in call.venue.exchange.positions(account, currency)
     ]
 
 
+def _subaccount(call: Call, parameter: str) -> str:
+    """The account a main account asks about; anyone may ask about their own."""
+    account = call.venue.account_numbered(call.params.integer(parameter), parameter)
+    if account != call.account and not (call.grant is not None and call.grant.main):
+        raise forbidden("mainaccount")
+    return account
+
+
 def _get_account_summary(call: Call) -> object:
-    currency = call.currency()
-    venue, account = call.venue, call.account
-    summary = wire.portfolio(venue.exchange.portfolio(account, currency or "BTC"))
-    summary["limits"] = _limits(call)
-    summary["fees"] = _fees(call)
-    if call.params.flag("extended"):
-        mode = venue.self_match.get(account, SelfMatch.REJECT_TAKER.value)
-        summary |= {
-            "id": venue.user_ids[account],
-            "username": account,
-            "system_name": account,
-            "email": f"{account}@example.com",
-            "type": "main",
-            "creation_timestamp": to_ms(venue.opened),
-            "mmp_enabled": False,
-            "login_enabled": True,
-            "security_keys_enabled": False,
-            "self_trading_reject_mode": mode,
-            "self_trading_extended_to_subaccounts": False,
-        }
-    return summary
+    """Balance, equity, margin, limits and fees of one currency; `extended` adds the account."""
+    currency = call.currency() or "BTC"
+    account = _subaccount(call, "subaccount_id") if call.params.has("subaccount_id") else ""
+    account = account or call.account
+    summary = _summary(call, account, currency)
+    return summary | (_person(call, account) if call.params.flag("extended") else {})
+
+
+def _get_account_summaries(call: Call) -> object:
+    """The account once, and a summary for each currency."""
+    account = _subaccount(call, "subaccount_id") if call.params.has("subaccount_id") else ""
+    account = account or call.account
+    rows = [_summary(call, account, currency) for currency in call.venue.settled()]
+    return _person(call, account) | {"summaries": rows}
+
+
+def _summary(call: Call, account: str, currency: str) -> wire.Json:
+    summary = wire.portfolio(call.venue.exchange.portfolio(account, currency))
+    return summary | {"limits": _limits(call), "fees": _fees(call)}
+
+
+def _person(call: Call, account: str) -> wire.Json:
+    """The members of the account itself."""
+    venue = call.venue
+    mode = venue.self_match.get(account, SelfMatch.REJECT_TAKER.value)
+    return {
+        "id": venue.user_ids[account],
+        "username": account,
+        "system_name": account,
+        "email": f"{account}@example.com",
+        "type": "main" if account == venue.main_account else "subaccount",
+        "creation_timestamp": to_ms(venue.opened),
+        "mmp_enabled": True,
+        "login_enabled": True,
+        "security_keys_enabled": False,
+        "interuser_transfers_enabled": False,
+        "self_trading_reject_mode": mode,
+        "self_trading_extended_to_subaccounts": False,
+    }
 
 
 def _limits(call: Call) -> wire.Json:
@@ -200,7 +97,7 @@ def _limits(call: Call) -> wire.Json:
             "spot": rate(limits.trading),
             "cancel_all": rate(limits.cancel_all),
             "maximum_quotes": {"rate": 500, "burst": 500},
-            "maximum_mass_quotes": {"rate": 10, "burst": 10},
+            "maximum_mass_quotes": rate(limits.mass_quotes),
             "guaranteed_mass_quotes": {"rate": 2, "burst": 2},
             "block_rfq_maker": {"rate": 10, "burst": 20},
         },
@@ -221,39 +118,97 @@ def _fees(call: Call) -> list[wire.Json]:
     return list(rows.values())
 
 
+def _get_subaccounts(call: Call) -> object:
+    """The accounts the caller may see; `with_portfolio` adds their money."""
+    venue, with_portfolio = call.venue, call.params.flag("with_portfolio")
+    main = call.grant is not None and call.grant.main
+    rows = []
+    for account, number in venue.user_ids.items():
+        if not main and account != call.account:
+            continue
+        row: wire.Json = {
+            "id": number,
+            "username": account,
+            "system_name": account,
+            "email": f"{account}@example.com",
+            "type": "main" if account == venue.main_account else "subaccount",
+            "is_password": True,
+            "login_enabled": True,
+            "security_keys_enabled": False,
+            "security_keys_assignments": [],
+            "receive_notifications": False,
+            "tfa_enabled": False,
+            "margin_model": "segregated_sm",
+        }
+        if with_portfolio:
+            row["portfolio"] = {
+                currency.lower(): wire.portfolio(venue.exchange.portfolio(account, currency))
+                for currency in venue.settled()
+            }
+        rows.append(row)
+    return rows
+
+
+def _get_subaccounts_details(call: Call) -> object:
+    """Positions, and open orders on demand, of the accounts the caller may see."""
+    currency, with_orders = call.currency(), call.params.flag("with_open_orders")
+    main = call.grant is not None and call.grant.main
+    rows = []
+    for account, number in call.venue.user_ids.items():
+        if not main and account != call.account:
+            continue
+        row: wire.Json = {"uid": number, "positions": _positions(call, account, currency)}
+        if with_orders:
+            orders = call.venue.exchange.open_orders(account, currency=currency)
+            row["open_orders"] = [call.venue.order(view, account) for view in orders]
+        rows.append(row)
+    return rows
+
+
 def _get_user_locks(call: Call) -> object:
-    exchange = call.venue.exchange
-    currencies = dict.fromkeys(listing.instrument.settlement for listing in exchange.listings)
-    return [{"currency": currency, "locked": False} for currency in currencies]
+    """Whether the account is locked, currency by currency."""
+    return [{"currency": currency, "locked": False} for currency in call.venue.settled()]
+
+
+def _get_access_log(call: Call) -> object:
+    """Logins with the account's keys, newest first."""
+    offset = call.params.integer("offset", 0, low=0)
+    count = call.params.integer("count", 10, low=1, high=1000)
+    log = list(call.venue.accesses.get(call.account, ()))[::-1]
+    rows = [wire_records.access(entry) for entry in log[offset : offset + count]]
+    return {"records_total": len(log), "data": rows}
 
 
 def _set_self_trading_config(call: Call) -> object:
+    """Choose what happens when the account would trade with itself."""
     mode = SelfMatch(call.params.choice("mode", [mode.value for mode in SelfMatch]))
     call.params.flag("extended_to_subaccounts")
+    call.params.flag("block_rfq_self_match_prevention")
     call.venue.exchange.set_self_match(call.account, mode)
     call.venue.self_match[call.account] = mode.value
     return "ok"
 
 
 METHODS: dict[str, Method] = {
-    "private/get_open_orders": Method(_get_open_orders, _READ),
-    "private/get_open_orders_by_instrument": Method(_get_open_orders_by_instrument, _READ),
-    "private/get_open_orders_by_currency": Method(_get_open_orders_by_currency, _READ),
-    "private/get_open_orders_by_label": Method(_get_open_orders_by_label, _READ),
-    "private/get_order_state": Method(_get_order_state, _READ),
-    "private/get_order_state_by_label": Method(_get_order_state_by_label, _READ),
-    "private/get_order_history_by_instrument": Method(_get_order_history_by_instrument, _READ),
-    "private/get_order_history_by_currency": Method(_get_order_history_by_currency, _READ),
-    "private/get_user_trades_by_instrument": Method(_get_trades_by_instrument, _READ),
-    "private/get_user_trades_by_instrument_and_time": Method(
-        _get_trades_by_instrument_and_time, _READ
+    "private/get_position": Method(_get_position, _TRADE_READ, takes="instrument_name"),
+    "private/get_positions": Method(
+        _get_positions, _TRADE_READ, takes="currency kind subaccount_id"
     ),
-    "private/get_user_trades_by_currency": Method(_get_trades_by_currency, _READ),
-    "private/get_user_trades_by_currency_and_time": Method(_get_trades_by_currency_and_time, _READ),
-    "private/get_user_trades_by_order": Method(_get_trades_by_order, _READ),
-    "private/get_position": Method(_get_position, _READ),
-    "private/get_positions": Method(_get_positions, _READ),
-    "private/get_account_summary": Method(_get_account_summary, "account:read"),
-    "private/get_user_locks": Method(_get_user_locks, "account:read"),
-    "private/set_self_trading_config": Method(_set_self_trading_config, "account:read_write"),
+    "private/get_account_summary": Method(
+        _get_account_summary, _READ, takes="currency subaccount_id extended"
+    ),
+    "private/get_account_summaries": Method(
+        _get_account_summaries, _READ, takes="subaccount_id extended"
+    ),
+    "private/get_subaccounts": Method(_get_subaccounts, _READ, takes="with_portfolio"),
+    "private/get_subaccounts_details": Method(
+        _get_subaccounts_details, _READ, takes="currency with_open_orders"
+    ),
+    "private/get_user_locks": Method(_get_user_locks, _READ),
+    "private/get_access_log": Method(_get_access_log, _READ, takes="offset count"),
+    "private/set_self_trading_config": Method(
+        _set_self_trading_config,
+        "account:read_write",
+        takes="mode extended_to_subaccounts block_rfq_self_match_prevention",
+    ),
 }

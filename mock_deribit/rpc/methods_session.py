@@ -1,25 +1,46 @@
-"""Owns the methods about the connection itself: login, heartbeat, subscriptions, cancel on disconnect."""
+"""Owns the methods about the connection itself: login, tokens, heartbeat, cancel on disconnect."""
 
-from mock_deribit.rpc.channels import Channel, parse
-from mock_deribit.rpc.errors import RpcError, invalid_params, raw_needs_login
+from mock_deribit.rpc.errors import RpcError
+from mock_deribit.rpc.grants import Grant
 from mock_deribit.rpc.session import Heartbeat
 from mock_deribit.rpc.venue import VERSION, Call, Method
 from shared.units import SECOND
 
-CHANNELS_PER_CALL = 500
-LABEL_LENGTH = 16
-
-_SCOPE_OF_TOPIC = {"user.portfolio": "account:read"}
+_LOGIN = (
+    "grant_type client_id client_secret timestamp signature nonce data refresh_token scope state"
+)
 
 
 def _auth(call: Call) -> object:
-    conn = call.session.conn if call.session is not None else None
-    grant = call.venue.gate.authenticate(call.now, call.params, conn)
-    if call.session is not None:
-        if call.session.grant is None:
+    """Log in by client_credentials, client_signature or refresh_token."""
+    gate, session = call.venue.gate, call.session
+    conn = session.conn if session is not None else None
+    try:
+        grant = gate.authenticate(call.now, call.params, conn)
+    except RpcError:
+        _note(call, gate.owner(call.params.peek("client_id")), "failure")
+        raise
+    _log_in(call, grant)
+    _note(call, grant.account, "success")
+    return _tokens(call, grant)
+
+
+def _note(call: Call, account: str | None, outcome: str) -> None:
+    if account is not None:
+        call.after += call.venue.log_access(call.now, account, outcome, call.peer)
+
+
+def _log_in(call: Call, grant: Grant) -> None:
+    """The socket acts for this account from now on."""
+    session = call.session
+    if session is not None:
+        if session.grant is None or session.grant.account != grant.account:
             default = call.venue.cancel_on_disconnect.get(grant.account, False)
-            call.session.cancel_on_disconnect = default
-        call.session.grant = grant
+            session.cancel_on_disconnect = default
+        session.grant = grant
+
+
+def _tokens(call: Call, grant: Grant) -> object:
     answer: dict[str, object] = {
         "access_token": grant.access_token,
         "refresh_token": grant.refresh_token,
@@ -35,8 +56,25 @@ def _auth(call: Call) -> object:
     return answer
 
 
+def _fork_token(call: Call) -> object:
+    """Open another named session beside the one of a session token."""
+    token, name = call.params.text("refresh_token"), call.params.text("session_name")
+    return _tokens(call, call.venue.gate.fork(call.now, token, name))
+
+
+def _exchange_token(call: Call) -> object:
+    """Get a token for another account of the same user."""
+    token, subject = call.params.text("refresh_token"), call.params.integer("subject_id")
+    scope = call.params.text("scope", "")
+    conn = call.session.conn if call.session is not None else None
+    grant = call.venue.gate.exchange(call.now, token, subject, scope, conn)
+    if call.venue.rules.exchange_switches:
+        _log_in(call, grant)
+    return _tokens(call, grant)
+
+
 def _logout(call: Call) -> object:
-    """No reply, the socket closes, and cancel on disconnect does not act."""
+    """Close the socket without a reply and without cancel on disconnect."""
     call.socket.cancel_on_disconnect = False
     if call.grant is not None and call.params.flag("invalidate_token", default=True):
         call.venue.gate.revoke(call.grant)
@@ -45,16 +83,19 @@ def _logout(call: Call) -> object:
 
 
 def _set_heartbeat(call: Call) -> object:
+    """Ask for heartbeats and test requests."""
     call.socket.heartbeat = Heartbeat(call.params.integer("interval", low=10), call.now)
     return "ok"
 
 
 def _disable_heartbeat(call: Call) -> object:
+    """Stop them."""
     call.socket.heartbeat = None
     return "ok"
 
 
 def _test(call: Call) -> object:
+    """Answer a test request, or try the line."""
     if call.session is not None and call.session.heartbeat is not None:
         call.session.heartbeat.answered()
     if call.params.text("expected_result", "") == "exception":
@@ -63,98 +104,33 @@ def _test(call: Call) -> object:
 
 
 def _hello(call: Call) -> object:
+    """Introduce a client."""
     call.params.text("client_name")
     call.params.text("client_version")
     return {"version": VERSION}
 
 
-def _subscribe_public(call: Call) -> object:
-    return _subscribe(call, private=False)
-
-
-def _subscribe_private(call: Call) -> object:
-    return _subscribe(call, private=True)
-
-
-def _subscribe(call: Call, *, private: bool) -> object:
-    """Grant what can be granted; the rest is silently absent from the answer.
-
-    One raw public channel asked for alone without login is an error (recorded); in a longer list it is
-    dropped like any other channel that cannot be had (assumed).
-    """
-    session, names = call.socket, _channel_names(call)
-    label = call.params.text("label", "", longest=LABEL_LENGTH) if private else ""
-    account = call.account if private else ""
-    granted: list[Channel] = []
-    for name in sorted(names, reverse=True):
-        channel = parse(name)
-        if channel is None or not _may(call, channel, private=private):
-            continue
-        if _raw_locked(call, channel):
-            if len(names) == 1:
-                raise raw_needs_login()
-            continue
-        if call.venue.hub.subscribable(channel):
-            granted.append(channel)
-    for channel in granted:
-        call.after += call.venue.hub.subscribe(session.conn, account, channel, label or None)
-        session.channels[channel.name] = account if channel.private else ""
-    return [channel.name for channel in granted]
-
-
-def _may(call: Call, channel: Channel, *, private: bool) -> bool:
-    if not channel.private:
-        return True
-    if not private or call.grant is None:
-        return False
-    return call.grant.covers(_SCOPE_OF_TOPIC.get(channel.topic, "trade:read"))
-
-
-def _raw_locked(call: Call, channel: Channel) -> bool:
-    bare = channel.topic in ("quote", "deribit_price_index", "instrument.state", "platform_state")
-    return channel.interval == "raw" and not bare and call.grant is None
-
-
-def _channel_names(call: Call) -> list[str]:
-    names = list(dict.fromkeys(call.params.texts("channels")))
-    if len(names) > CHANNELS_PER_CALL:
-        raise invalid_params("channels", f"at most {CHANNELS_PER_CALL} channels in one call")
-    return names
-
-
-def _unsubscribe(call: Call) -> object:
-    session = call.socket
-    gone = [name for name in _channel_names(call) if name in session.channels]
-    for name in gone:
-        call.venue.hub.unsubscribe(session.conn, session.channels.pop(name), name)
-    return gone
-
-
-def _unsubscribe_all(call: Call) -> object:
-    session = call.socket
-    for name, account in session.channels.items():
-        call.venue.hub.unsubscribe(session.conn, account, name)
-    session.channels.clear()
-    return "ok"
-
-
 def _enable_cod(call: Call) -> object:
+    """Cancel what this connection placed when it ends."""
     return _set_cod(call, enabled=True)
 
 
 def _disable_cod(call: Call) -> object:
+    """Leave orders alone when the connection ends."""
     return _set_cod(call, enabled=False)
 
 
 def _set_cod(call: Call, *, enabled: bool) -> object:
     """Account scope means this socket and every new one; other open sockets keep their setting."""
+    scope = _cod_scope(call)
     call.socket.cancel_on_disconnect = enabled
-    if _cod_scope(call) == "account":
+    if scope == "account":
         call.venue.cancel_on_disconnect[call.account] = enabled
     return "ok"
 
 
 def _get_cod(call: Call) -> object:
+    """Whether cancel on disconnect is on."""
     scope = _cod_scope(call)
     if scope == "account":
         enabled = call.venue.cancel_on_disconnect.get(call.account, False)
@@ -168,19 +144,17 @@ def _cod_scope(call: Call) -> str:
 
 
 METHODS: dict[str, Method] = {
-    "public/auth": Method(_auth),
-    "private/logout": Method(_logout, "account:none"),
-    "public/set_heartbeat": Method(_set_heartbeat),
+    "public/auth": Method(_auth, takes=_LOGIN),
+    "public/fork_token": Method(_fork_token, takes="refresh_token session_name state"),
+    "public/exchange_token": Method(_exchange_token, takes="refresh_token subject_id scope state"),
+    "private/logout": Method(_logout, "account:none", takes="invalidate_token"),
+    "public/set_heartbeat": Method(_set_heartbeat, takes="interval"),
     "public/disable_heartbeat": Method(_disable_heartbeat),
-    "public/test": Method(_test),
-    "public/hello": Method(_hello),
-    "public/subscribe": Method(_subscribe_public, credits="subscribe"),
-    "private/subscribe": Method(_subscribe_private, "account:none", credits="subscribe"),
-    "public/unsubscribe": Method(_unsubscribe),
-    "private/unsubscribe": Method(_unsubscribe, "account:none"),
-    "public/unsubscribe_all": Method(_unsubscribe_all),
-    "private/unsubscribe_all": Method(_unsubscribe_all, "account:none"),
-    "private/enable_cancel_on_disconnect": Method(_enable_cod, "account:read_write"),
-    "private/disable_cancel_on_disconnect": Method(_disable_cod, "account:read_write"),
-    "private/get_cancel_on_disconnect": Method(_get_cod, "account:read"),
+    "public/test": Method(_test, takes="expected_result"),
+    "public/hello": Method(_hello, takes="client_name client_version"),
+    "private/enable_cancel_on_disconnect": Method(_enable_cod, "account:read_write", takes="scope"),
+    "private/disable_cancel_on_disconnect": Method(
+        _disable_cod, "account:read_write", takes="scope"
+    ),
+    "private/get_cancel_on_disconnect": Method(_get_cod, "account:read", takes="scope"),
 }

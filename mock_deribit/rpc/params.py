@@ -1,9 +1,12 @@
 """Owns reading a request's parameters: presence, type, range, and the words of each refusal.
 
-Parameters of an HTTP GET are all text; the reader takes `"10"` for 10 and `"true"` for true only there.
+Parameters of an HTTP GET are all text; the reader takes `"10"` for 10, `"true"` for true and `["a","b"]` for
+a list only there.
 """
 
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from mock_deribit.rpc.errors import invalid_params
 
@@ -18,6 +21,11 @@ class Params:
     def has(self, name: str) -> bool:
         """Whether the request names the parameter with anything but null."""
         return self._members.get(name) is not None
+
+    def peek(self, name: str) -> str:
+        """A string if it is one, else the empty string; for whoever may not refuse."""
+        value = self._members.get(name)
+        return value if isinstance(value, str) else ""
 
     def text(self, name: str, default: str | None = None, longest: int | None = None) -> str:
         """A string; required when no default is given."""
@@ -100,6 +108,34 @@ class Params:
         value = self._members.get(name)
         if value is None:
             raise invalid_params(name, "value required")
+        return [entry for entry in self._array(name, value) if isinstance(entry, str)]
+
+    def objects(self, name: str) -> "list[Params]":
+        """A list of objects, each read like the parameters of a request."""
+        value = self._members.get(name)
+        if value is None:
+            raise invalid_params(name, "value required")
+        entries = self._array(name, value)
+        members = [entry for entry in entries if isinstance(entry, dict)]
+        if len(members) < len(entries):
+            raise invalid_params(name, "value must be an array of objects")
+        return [Params(entry) for entry in members]
+
+    def nested(self, name: str) -> "Params | None":
+        """An object, or None when absent."""
+        value = self._members.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise invalid_params(name, "value must be an object")
+        return Params(value)
+
+    def _array(self, name: str, value: object) -> "list[object]":
+        if self._textual and isinstance(value, str):
+            try:
+                value = msgspec.json.decode(value)
+            except msgspec.DecodeError:
+                raise invalid_params(name, "value must be an array") from None
         if not isinstance(value, list):
             raise invalid_params(name, "value must be an array")
-        return [entry for entry in value if isinstance(entry, str)]
+        return value

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import (
     Event,
+    MmpTriggered,
     OrderUpdated,
     PortfolioChanged,
     PositionChanged,
     UserTraded,
 )
-from mock_deribit.rpc import wire
+from mock_deribit.rpc import wire, wire_quotes
 from mock_deribit.rpc.channels import Channel
 from mock_deribit.rpc.streams import Payload, Stream
 
@@ -151,9 +152,44 @@ class PortfolioStream(PrivateStream):
         return [wire.portfolio(view) for view in views]
 
 
+class ProtectionStream(PrivateStream):
+    """`user.mmp_trigger.{index}`: market maker protection acted; `frozen_until` 0 is until reset."""
+
+    hears = (MmpTriggered,)
+
+    def __init__(self, channel: Channel, exchange: Exchange, account: str, user_id: int) -> None:
+        super().__init__(channel, exchange, account, user_id)
+        self._triggers: list[Payload] = []
+
+    def take(self, event: Event) -> bool:
+        if not isinstance(event, MmpTriggered) or event.account != self.account:
+            return False
+        if self.channel.index not in (None, event.index):
+            return False
+        self._triggers.append(wire_quotes.frozen(event))
+        return True
+
+    def flush(self) -> list[Payload]:
+        triggers, self._triggers = self._triggers, []
+        return triggers
+
+
+class TidingsStream(PrivateStream):
+    """A channel whose news the venue itself says: `user.lock`, `user.access_log`."""
+
+    def take(self, event: Event) -> bool:
+        return False
+
+    def flush(self) -> list[Payload]:
+        return []
+
+
 PRIVATE_STREAMS: dict[str, Callable[[Channel, Exchange, str, int], PrivateStream]] = {
     "user.orders": OrdersStream,
     "user.trades": UserTradesStream,
     "user.changes": ChangesStream,
     "user.portfolio": PortfolioStream,
+    "user.mmp_trigger": ProtectionStream,
+    "user.lock": TidingsStream,
+    "user.access_log": TidingsStream,
 }

@@ -8,7 +8,7 @@ close frame. Source: recorded production sessions of September 2026.
 
 import msgspec
 
-from mock_deribit.rpc.auth import Grant
+from mock_deribit.rpc.grants import Grant
 from shared.kernel import Nanos
 from shared.units import SECOND
 

@@ -12,10 +12,7 @@ from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import (
     BookChanged,
     Event,
-    IndexChanged,
     LevelChange,
-    LockChanged,
-    StateChanged,
     TickerChanged,
     Traded,
 )
@@ -144,8 +141,7 @@ class GroupedBookStream(Stream):
 
     def initial(self) -> list[Payload]:
         book = self.exchange.book(self.channel.instrument or "")
-        depth = self.channel.depth
-        step = 0.0 if self.channel.group == "none" else float(self.channel.group or 0)
+        depth, step = self.channel.depth, self.channel.step
         window: Payload = {
             "timestamp": to_ms(book.ts),
             "change_id": book.change_id,
@@ -268,69 +264,27 @@ class PerpetualStream(TickerStream):
         }
 
 
-class NoticeStream(Stream):
-    """Channels that pass each event on as one small object."""
+class IncrementalTickerStream(TickerStream):
+    """`incremental_ticker.{instrument}`: the whole ticker once, then the members that changed."""
 
     def __init__(self, channel: Channel, exchange: Exchange) -> None:
         super().__init__(channel, exchange)
-        self._notices: list[Payload] = []
-
-    def take(self, event: Event) -> bool:
-        notice = self.notice(event)
-        if notice is not None:
-            self._notices.append(notice)
-        return notice is not None
-
-    def notice(self, event: Event) -> Payload | None:
-        """The object for this event, None if it belongs elsewhere."""
-        raise NotImplementedError
-
-    def flush(self) -> list[Payload]:
-        notices, self._notices = self._notices, []
-        return notices
-
-
-class IndexStream(NoticeStream):
-    """`deribit_price_index.{index}`."""
-
-    hears = (IndexChanged,)
-
-    def notice(self, event: Event) -> Payload | None:
-        if not isinstance(event, IndexChanged) or event.index != self.channel.index:
-            return None
-        return {"timestamp": to_ms(event.ts), "price": event.price, "index_name": event.index}
-
-
-class StateStream(NoticeStream):
-    """`instrument.state.{kind}.{currency}`."""
-
-    hears = (StateChanged,)
-
-    def notice(self, event: Event) -> Payload | None:
-        if not isinstance(event, StateChanged) or not self.covers(event.instrument):
-            return None
-        return {
-            "timestamp": to_ms(event.ts),
-            "state": event.state.value,
-            "instrument_name": event.instrument,
-        }
-
-
-class PlatformStream(NoticeStream):
-    """`platform_state`: one frame an index at first, then every lock and release."""
-
-    hears = (LockChanged,)
+        self._told: wire.Json = {}
 
     def initial(self) -> list[Payload]:
-        indices = dict.fromkeys(listing.instrument.index for listing in self.exchange.listings)
-        return [_lock(index, self.exchange.is_locked(index)) for index in indices]
+        # A newcomer gets what the others were told last, so that the next change fits both.
+        self._told = self._told or wire.ticker(self.exchange.ticker(self._name))
+        return [{**self._told, "type": "snapshot"}]
 
-    def notice(self, event: Event) -> Payload | None:
-        return _lock(event.index, event.locked) if isinstance(event, LockChanged) else None
-
-
-def _lock(index: str, locked: bool) -> Payload:
-    return {"locked": locked, "price_index": index, "reasons": []}
+    def flush(self) -> list[Payload]:
+        if not self._dirty:
+            return []
+        self._dirty = False
+        before, self._told = self._told, wire.ticker(self.exchange.ticker(self._name))
+        change = wire.difference(before, self._told)
+        if not _timeless(change):
+            return []
+        return [{**change, "instrument_name": self._name, "type": "change"}]
 
 
 STREAMS: dict[str, Callable[[Channel, Exchange], Stream]] = {
@@ -338,9 +292,7 @@ STREAMS: dict[str, Callable[[Channel, Exchange], Stream]] = {
     "grouped_book": GroupedBookStream,
     "trades": TradesStream,
     "ticker": TickerStream,
+    "incremental_ticker": IncrementalTickerStream,
     "quote": QuoteStream,
     "perpetual": PerpetualStream,
-    "deribit_price_index": IndexStream,
-    "instrument.state": StateStream,
-    "platform_state": PlatformStream,
 }

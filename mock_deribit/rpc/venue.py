@@ -4,24 +4,28 @@ A `Call` is one request with its caller; a method is a function of a call that r
 `RpcError`. What else a call wants to happen (frames after the reply, hanging up) it leaves on the call.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from typing import TypeVar
-
-import msgspec
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import OrderView, Refused
-from mock_deribit.rpc import wire
-from mock_deribit.rpc.auth import Gatekeeper, Grant
+from mock_deribit.rpc import wire, wire_records
+from mock_deribit.rpc.auth import Gatekeeper
 from mock_deribit.rpc.credits import Limits, Purse
 from mock_deribit.rpc.errors import RpcError, invalid_params, unauthorized, websocket_only
+from mock_deribit.rpc.grants import Grant
 from mock_deribit.rpc.hub import Frame, Hub
+from mock_deribit.rpc.notices import Access, Announcement
 from mock_deribit.rpc.params import Params
+from mock_deribit.rpc.rules import WireRules
 from mock_deribit.rpc.session import Session
 from shared.kernel import Nanos
+from shared.units import from_ms, to_ms
 
 VERSION = "1.2.26"
+ACCESSES_MAX = 1_000
 T = TypeVar("T")
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR", "any")
@@ -29,26 +33,72 @@ KINDS = ("future", "option", "spot", "future_combo", "option_combo", "combo", "a
 
 
 class Venue:
-    """The exchange with its doors."""
+    """The exchange with its doors. `user_ids` numbers the accounts, the main one first."""
 
     def __init__(
-        self, now: Nanos, exchange: Exchange, gate: Gatekeeper, limits: Limits, users: Sequence[str]
+        self,
+        now: Nanos,
+        exchange: Exchange,
+        gate: Gatekeeper,
+        limits: Limits,
+        rules: WireRules,
+        user_ids: dict[str, int],
     ) -> None:
         self.opened = now
         self.exchange = exchange
         self.gate = gate
         self.limits = limits
-        self.user_ids = {name: 1001 + n for n, name in enumerate(users)}
-        self.hub = Hub(exchange, self.user_ids)
+        self.rules = rules
+        self.user_ids = user_ids
+        self.hub = Hub(exchange, user_ids)
         self.sessions: dict[int, Session] = {}
         self.purses: dict[str, Purse] = {}
         self.cancel_on_disconnect: dict[str, bool] = {}
         self.self_match: dict[str, str] = {}
+        self.announcements: list[Announcement] = []
+        self.accesses: dict[str, deque[Access]] = {}
         self.maintenance = False
 
     def purse(self, owner: str) -> Purse:
         """The credits of an account, or of an address that has not logged in."""
         return self.purses.setdefault(owner, Purse(self.limits))
+
+    @property
+    def main_account(self) -> str:
+        """The account the others are subaccounts of."""
+        return next(iter(self.user_ids))
+
+    def account_numbered(self, number: int, parameter: str) -> str:
+        """The account with this user id; -32602 naming the parameter if there is none."""
+        for name, user_id in self.user_ids.items():
+            if user_id == number:
+                return name
+        raise invalid_params(parameter, "invalid value")
+
+    def settled(self) -> list[str]:
+        """Every currency that something settles in."""
+        return list(dict.fromkeys(one.instrument.settlement for one in self.exchange.listings))
+
+    def indices(self) -> list[str]:
+        """Every index that something is listed on."""
+        return list(dict.fromkeys(one.instrument.index for one in self.exchange.listings))
+
+    def announce(self, now: Nanos, title: str, body: str) -> list[Frame]:
+        """Publish an announcement; the frames that tell of it."""
+        number = len(self.announcements) + 1
+        made = Announcement(id=number, timestamp_ms=to_ms(now), title=title, body=body)
+        self.announcements.append(made)
+        return self.hub.announce(
+            "announcements", {"action": "new", **wire_records.announcement(made)}
+        )
+
+    def log_access(self, now: Nanos, account: str, outcome: str, peer: str) -> list[Frame]:
+        """Note a login to an account; the frames that tell of it."""
+        log = self.accesses.setdefault(account, deque(maxlen=ACCESSES_MAX))
+        number = log[-1].id + 1 if log else 1
+        entry = Access(id=number, timestamp_ms=to_ms(now), log=outcome, ip=peer)
+        log.append(entry)
+        return self.hub.announce("user.access_log", wire_records.access(entry), account)
 
     def listing(self, call: "Call") -> Listing:
         """The listing a request names; -32602 in the recorded words if there is none."""
@@ -79,12 +129,14 @@ class Call:
         params: Params,
         session: Session | None,
         grant: Grant | None,
+        peer: str,
     ) -> None:
         self.venue = venue
         self.now = now
         self.params = params
         self.session = session
         self.grant = grant
+        self.peer = peer
         self.after: list[Frame] = []
         self.hang_up = False
 
@@ -110,22 +162,66 @@ class Call:
             raise invalid_params("currency", "invalid currency")
         return None if wanted == "any" else wanted
 
+    def index(self, name: str) -> str:
+        """A parameter that names an index."""
+        index = self.params.text(name)
+        if index not in self.venue.indices():
+            raise invalid_params(name, "invalid value")
+        return index
+
+    def window(self) -> tuple[Nanos, Nanos]:
+        """`start_timestamp` and `end_timestamp`, both required."""
+        start = self.params.integer("start_timestamp", low=0)
+        end = self.params.integer("end_timestamp", low=0)
+        if end < start:
+            raise invalid_params("end_timestamp", "value must be >= start_timestamp")
+        return from_ms(start), from_ms(end)
+
+    def settlement(self) -> str:
+        """The currency of whose books a trading request speaks, as far as it says so; else `all`."""
+        name, order_id = self.params.peek("instrument_name"), self.params.peek("order_id")
+        listing = self.venue.exchange.listing(name) if name else None
+        if listing is not None:
+            return listing.instrument.settlement
+        if order_id:
+            return order_id.partition("-")[0] if "-" in order_id else "BTC"
+        return self.params.peek("currency").upper() or "all"
+
     def futures_wanted(self) -> bool:
         """Whether the `kind` parameter includes futures, the only kind listed."""
         return self.params.choice("kind", KINDS, "any") in ("future", "any")
 
 
-class Method(msgspec.Struct, frozen=True):
-    """How a method is served: by whom, for which scope, out of which credits."""
+class Method:
+    """How a method is served: by what, for which scope, out of which credits, and what it may be asked.
 
-    run: Callable[[Call], object]
-    scope: str | None = None
-    credits: str = "non_matching"
+    A method sees only the parameters named in `takes`. With the parameter `narrowed_by` present the
+    request is of class `trading`. The docstring of `run` says in its first line what the method does.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Call], object],
+        scope: str | None = None,
+        credits: str = "non_matching",
+        takes: str = "",
+        narrowed_by: str = "",
+    ) -> None:
+        self.run = run
+        self.scope = scope
+        self.parameters = tuple(takes.split())
+        self.narrowed_by = narrowed_by
+        self._credits = credits
+        self.matching = credits in ("trading", "cancel_all", "mass_quotes")
+
+    def credits(self, params: Params) -> str:
+        """The class whose credits a request with these parameters costs."""
+        return "trading" if self.narrowed_by and params.has(self.narrowed_by) else self._credits
 
     @property
-    def matching(self) -> bool:
-        """Whether the matching engine's queue is used."""
-        return self.credits in ("trading", "cancel_all")
+    def credit_class(self) -> str:
+        """The class of a request without the parameter that narrows it."""
+        return self._credits
 
 
 def taken(answer: T | Refused) -> T:

@@ -272,6 +272,20 @@ def ticker(view: TickerView) -> Json:
     return body
 
 
+def difference(before: Json, after: Json) -> Json:
+    """The members that changed, of nested objects too."""
+    changed: Json = {}
+    for name, value in after.items():
+        known = before.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            inner = difference(known, value)
+            if inner:
+                changed[name] = inner
+        elif known != value:
+            changed[name] = value
+    return changed
+
+
 def order_book(book: BookView, view: TickerView, depth: int) -> Json:
     """The object of `public/get_order_book`."""
     body = ticker(view)

@@ -19,7 +19,7 @@ from mock_deribit.shell.server import Address, MockServer
 _FLAGS = (
     "host", "port", "control_port", "seed", "market", "tape", "speed", "regime", "activity", "volatility",
     "toxicity", "sweeps_per_hour", "sweep_permanence", "price", "maker_fee", "taker_fee", "latency_ms",
-    "expires_in_seconds",
+    "expires_in_seconds", "rules",
 )  # fmt: skip
 
 

@@ -244,7 +244,7 @@ def test_the_credits_of_cancel_all_are_a_pool_of_their_own() -> None:
 
 
 def test_running_out_of_credits_can_end_the_session() -> None:
-    bench = Bench(matching_rate=5, matching_burst=1, close_on_rate_limit=True)
+    bench = Bench(matching_rate=5, matching_burst=1, rules={"rate_limit": "close"})
     conn = bench.login()
     bench.call(conn, "private/enable_cancel_on_disconnect")
     bench.call(conn, "private/buy", **BID)
