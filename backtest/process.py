@@ -23,6 +23,8 @@ from shared.subjects import TOPICS, is_heard
 
 Credentials = tuple[str, str]
 """Client id and client secret."""
+HTTP = "http"
+"""The link whose frames are requests over HTTP."""
 
 
 class Venue(Protocol):
@@ -38,6 +40,10 @@ class Venue(Protocol):
 
     def close(self, conn: int) -> None:
         """A connection's end arrives."""
+        ...
+
+    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes:
+        """A request over HTTP arrives; its answer."""
         ...
 
 
@@ -152,6 +158,37 @@ class Socket:
         self._process.tell(self._core, down)
 
 
+class Errands:
+    """One core's requests over HTTP: each goes and comes by itself, and none waits for a connection."""
+
+    def __init__(self, process: "Process", core: str, venue: Venue) -> None:
+        self._process = process
+        self._around = process.around
+        self._core = core
+        self._venue = venue
+        self.link = HTTP
+        self.peer = f"{process.name}|{core}|{HTTP}"
+        self._outbound = process.around.path(f"{self.peer}|out", "order")
+        self._inbound = process.around.path(f"{self.peer}|in", "response")
+
+    def dial(self, _: None = None) -> None:
+        """Nothing has to be opened."""
+
+    def send(self, data: bytes) -> None:
+        """A request leaves."""
+        self._around.schedule(self._outbound.arrival(self._around.now), self._reach, data)
+
+    def drop(self, reason: str, *, again: bool) -> None:
+        """Nothing stays open."""
+
+    def _reach(self, data: bytes) -> None:
+        answer = self._venue.ask(self.peer, self._process.credentials, data)
+        self._around.schedule(self._inbound.arrival(self._around.now), self._deliver_in, answer)
+
+    def _deliver_in(self, data: bytes) -> None:
+        self._process.tell(self._core, FrameIn(link=self.link, data=data))
+
+
 class Process:
     """Cores that live and die together. Implements `shared.dispatch.Outside`."""
 
@@ -173,7 +210,7 @@ class Process:
         self._unsaid: list[Message] = []
         self._unheard: list[Message] = []
         self._unstored: dict[str, str] = {}
-        self._sockets: dict[tuple[str, str], Socket] = {}
+        self._sockets: dict[tuple[str, str], Socket | Errands] = {}
         for core in cores:
             for link in core.links:
                 if venue is None:
@@ -181,7 +218,11 @@ class Process:
                         f"{core.name} owns the link {link!r} and needs a venue; "
                         "pass host(..., venue=NAME) the name given to World.add_exchange"
                     )
-                self._sockets[core.name, link] = Socket(self, core.name, link, venue)
+                self._sockets[core.name, link] = (
+                    Errands(self, core.name, venue)
+                    if link == HTTP
+                    else Socket(self, core.name, link, venue)
+                )
 
     def start(self, incarnations: dict[str, int]) -> None:
         """Restore, start, connect: the order every host keeps."""

@@ -40,6 +40,12 @@ class Exchange(Protocol):
         """A connection is gone."""
         ...
 
+    def ask(
+        self, now: Nanos, peer: str, key: Credentials | None, frame: bytes
+    ) -> tuple[bytes, "Sequence[Answer]"]:
+        """A request over HTTP: its answer, and what it makes leave on the connections."""
+        ...
+
     def wake(self, now: Nanos) -> "Sequence[Answer]":
         """The time asked for by `next_wake` has come."""
         ...
@@ -86,6 +92,12 @@ class Port:
         """A frame arrives, unless the connection ended meanwhile."""
         if conn in self._sockets:
             self.take(self.exchange.received(self._world.now, conn, frame))
+
+    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes:
+        """A request over HTTP arrives; its answer."""
+        answer, caused = self.exchange.ask(self._world.now, peer, credentials, frame)
+        self.take(caused)
+        return answer
 
     def close(self, conn: int) -> None:
         """The other side's end arrives."""

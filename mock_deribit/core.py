@@ -5,6 +5,8 @@ socket and inside simulated time; it opens nothing, reads no clock, and the same
 Every method that takes `now` answers with what must leave by then; `next_wake` says when to call `wake`.
 """
 
+from base64 import b64encode
+
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import OrderUpdated
 from mock_deribit.exchange.listing import Listing
@@ -108,6 +110,25 @@ class MockDeribit:
         answer = self._dispatcher.http(now, request)
         self._notify(now, self._events(now))
         return answer, self._outbox.take(now)
+
+    def ask(
+        self, now: Nanos, peer: str, key: tuple[str, str] | None, frame: bytes
+    ) -> tuple[bytes, list[Effect]]:
+        """One JSON-RPC body posted with a key, as `http` without a host around it."""
+        authorization = ""
+        if key is not None:
+            authorization = "Basic " + b64encode(":".join(key).encode()).decode()
+        request = HttpRequest(
+            verb="POST",
+            target="/api/v2",
+            path="/api/v2",
+            query={},
+            authorization=authorization,
+            body=frame,
+            peer=peer,
+        )
+        answer, effects = self.http(now, request)
+        return answer.body, effects
 
     # -- time ------------------------------------------------------------------------------------
 

@@ -59,7 +59,10 @@ class LinkDown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FrameIn(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One text frame from a venue socket, as it came (secrets replaced by their names)."""
+    """One text frame from the venue, as it came (secrets replaced by their names).
+
+    On the link `http` it is the answer to a request; such a link has no ups and downs.
+    """
 
     link: str
     data: bytes
@@ -76,7 +79,7 @@ class Publish(msgspec.Struct, frozen=True, tag=True):
 
 
 class Send(msgspec.Struct, frozen=True, tag=True):
-    """Put one frame on a venue socket this core owns."""
+    """Put one frame on a venue socket this core owns, or ask over HTTP when the link is `http`."""
 
     link: str
     data: bytes
@@ -123,7 +126,7 @@ class Core(Protocol):
 
     @property
     def links(self) -> tuple[str, ...]:
-        """The venue sockets this core owns, e.g. `("private",)`."""
+        """The ways to the venue this core owns, e.g. `("private", "http")`."""
         ...
 
     @property

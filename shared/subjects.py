@@ -31,6 +31,7 @@ from shared.messages import (
     Position,
     Quote,
     Resume,
+    Swept,
     Ticker,
     Trades,
 )
@@ -72,6 +73,7 @@ TOPICS: dict[type[Message], Topic] = {
     Pause: Topic("ctl", "risk", "pause", False, ("gateway",)),
     Resume: Topic("ctl", "risk", "resume", False, ("gateway",)),
     Kill: Topic("ctl", "risk", "kill", False, ("gateway",)),
+    Swept: Topic("evt", "oms", "swept", False, ("oms",)),
     ParamsChanged: Topic("ctl", "all", "params", False, ("gateway",)),
     ParamsApplied: Topic("evt", None, "params", False, TRADING),
     Health: Topic("data", None, "health", False, SERVICES),

@@ -1,7 +1,8 @@
 """Commands: what happens, in which order, when an operator pauses, resumes, kills or changes parameters.
 
 Owns the order of safety. A kill writes the latch first, since the latch survives everything, and is then
-told to everybody; either alone is better than nothing, so that neither's failure stops the other. New
+told to everybody; either alone is better than nothing, so that neither's failure stops the other. It is
+confirmed only when the exchange's own list of open orders shows none of ours. New
 parameters are stored first and told after, so that no service runs on a set that a restart forgets.
 Every command then waits a moment for the services to say that they obeyed, and the answer repeats what
 they said and not what was hoped.
@@ -108,7 +109,9 @@ class Commands:
                 f"the shared state ({failure}) and the bus are both away; the kill is told as soon as "
                 "the bus is back, and orders are pulled meanwhile because no lease is renewed",
             )
-        done = reached and await self._port.until(self._is_dead, ANSWER_S)
+        done = reached and await self._port.until(
+            lambda: self._is_dead() and self._is_swept(command.command_id), ANSWER_S
+        )
         answer = self._answer(command.command_id, done)
         return answer | {"latched": not failure, "told": reached, "latch_failure": failure}
 
@@ -178,6 +181,11 @@ class Commands:
     def _is_dead(self) -> bool:
         lease = self._view.lease
         return lease is not None and lease.mode is Mode.KILLED and not self._view.orders
+
+    def _is_swept(self, command_id: str) -> bool:
+        """The exchange itself has listed no order of ours since that kill."""
+        swept = self._view.swept
+        return swept is not None and swept.command_id == command_id
 
     def _refusals(self) -> list[str]:
         return [each.detail for each in self._view.anomalies if each.kind == "resume_refused"]

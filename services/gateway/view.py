@@ -42,6 +42,7 @@ from shared.messages import (
     Pnl,
     Position,
     Quote,
+    Swept,
     Ticker,
 )
 from shared.messages.codec import encode
@@ -80,6 +81,7 @@ class Gateway:
         self.pnl: Pnl | None = None
         self.lease: Lease | None = None
         self.mode: ModeChanged | None = None
+        self.swept: Swept | None = None
         self.health: dict[str, tuple[Health, Nanos]] = {}
         self.anomalies: deque[Anomaly] = deque(maxlen=ANOMALIES_KEPT)
         self.latencies_us: deque[float] = deque(maxlen=LATENCIES_KEPT)
@@ -139,6 +141,8 @@ class Gateway:
                 self.lease = message
             case ModeChanged():
                 self.mode = message
+            case Swept():
+                self.swept = message
             case Health():
                 self.health[message.source] = (message, now)
                 if message.source == "oms":

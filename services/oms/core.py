@@ -2,6 +2,7 @@
 
 Owns nothing but the routing and the timers. Whether orders may rest is known to `permission`, which should
 to `desk`, which may to `gate`; orders live in `orders`, positions in `inventory`, the socket in `session`;
+what must be gone, and whether it is, to `sweep`, with the way to the exchange beside the socket in `second`;
 what the exchange says goes through `venue`, and its record is held against ours in `reconcile`.
 """
 
@@ -12,7 +13,9 @@ from services.oms.order import IllegalMove
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
 from services.oms.permission import Permission
+from services.oms.second import LINK as HTTP
 from services.oms.session import LINK, Line
+from services.oms.sweep import Sweep
 from services.oms.venue import Venue
 from shared.kernel import (
     Effects,
@@ -62,7 +65,7 @@ class Oms:
     """The order management service."""
 
     name = "oms"
-    links: tuple[str, ...] = (LINK,)
+    links: tuple[str, ...] = (LINK, HTTP)
     remembers: tuple[str, ...] = (PARAMS, KILL_LATCH, INVENTORY)
 
     def __init__(self, params: Params, prefix: str = "mm", currency: str = "BTC") -> None:
@@ -74,7 +77,8 @@ class Oms:
         self._line = Line(self._out, params.oms, currency)
         shared_parts = (self._out, self._orders, self._inventory, self._permission, self._line)
         self._desk = Desk(*shared_parts, params.oms)
-        self._venue = Venue(*shared_parts, self._desk)
+        self._sweep = Sweep(self._out, self._orders, self._permission, self._line)
+        self._venue = Venue(*shared_parts, self._desk, self._sweep)
         self._started = Nanos(0)
         self._farewell_said = False
 
@@ -87,6 +91,7 @@ class Oms:
         """Take one event. A broken invariant of ours halts; nothing the venue does can."""
         try:
             self._route(now, event)
+            self._sweep.steer(now)
             if isinstance(event, FrameIn) or not self._out.empty:
                 self._inventory.tell(now)
             self._farewell(now)
@@ -96,6 +101,8 @@ class Oms:
 
     def _route(self, now: Nanos, event: Event) -> None:
         match event:
+            case FrameIn(link="http"):
+                self._sweep.received(now, event.data)
             case FrameIn():
                 self._venue.hear(now, self._line.received(now, event.data))
             case Quote() | NoQuote():
@@ -126,6 +133,7 @@ class Oms:
             case Started():
                 self._orders.begin(event.incarnation)
                 self._started = now
+                self._sweep.doubt(now)
                 self._out.wake("beat", Nanos(now + BEAT))
             case _:
                 pass
@@ -138,9 +146,12 @@ class Oms:
             self._out.wake(f"quote:{quote.instrument}", quote.valid_until)
 
     def _leased(self, now: Nanos, lease: Lease) -> None:
+        was_killed = self._permission.latch is not None
         if self._permission.leased(lease):
             # A host writes again what it ever stored when the state comes back: let that be the end.
             self._out.do(Store(KILL_LATCH, write_latch(None)))
+        elif self._permission.latch is not None and not was_killed:
+            self._sweep.doubt(now)
         if self._permission.lease is not None:
             self._out.wake("lease", self._permission.lease.until)
         self._desk.steer_all(now)
@@ -155,7 +166,7 @@ class Oms:
         latch = self._permission.latched(latch_of(kill))
         self._out.do(Store(KILL_LATCH, write_latch(latch)))
         self._desk.steer_all(now)
-        # The exchange's own list is the proof that nothing of ours is left.
+        self._sweep.doubt(now, kill.command_id)
         self._venue.reconciliation.begin(now)
 
     def _changed(self, now: Nanos, change: ParamsChanged) -> None:
@@ -184,13 +195,20 @@ class Oms:
         if restored.key == INVENTORY:
             self._inventory.restore(now, restored.value)
         elif restored.key == KILL_LATCH:
-            self._permission.latch = read_latch(restored.value)
+            self._latched(now, restored.value)
         elif restored.key == PARAMS:
             try:
                 self._apply(now, read_params(restored.value).params)
             except BadParams as error:
                 detail = f"stored parameters are left out: {error}"
                 self._out.anomaly(now, "stored_params", Severity.WARNING, detail)
+
+    def _latched(self, now: Nanos, stored: str) -> None:
+        """The latch as shared state holds it: from before the start, or a kill that came by no bus."""
+        latch = read_latch(stored)
+        if latch is not None and self._permission.joins(latch):
+            self._desk.steer_all(now)
+            self._sweep.doubt(now)
 
     def _linked(self, now: Nanos, event: LinkUp | LinkDown) -> None:
         match event:
@@ -209,6 +227,8 @@ class Oms:
         match timer:
             case "venue":
                 self._venue.hear(now, self._line.woke(now))
+            case "http":
+                self._sweep.overdue(now)
             case "beat":
                 self._beat(now)
             case "reconcile":

@@ -40,6 +40,14 @@ class Permission:
         self._killed_at = latch.ts
         return self.latch
 
+    def joins(self, latch: Latch) -> bool:
+        """A latch that shared state holds; whether it says more than the one in force."""
+        before = self.latch
+        if before is not None and before.joined(latch) == before:
+            return False
+        self.latched(latch)
+        return True
+
     def leased(self, lease: Lease) -> bool:
         """Risk speaks; whether that lifted the latch. An older lease than the present is ignored."""
         if self.lease is not None and lease.ts < self.lease.ts:

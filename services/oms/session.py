@@ -6,7 +6,7 @@ queued: the caller decides again from fresh facts when `credits` wakes it.
 
 from services.oms.outbox import Outbox
 from shared.deribit.channels import user_changes_channel, user_portfolio_channel
-from shared.deribit.credits import Budget, Limit, Priority, RateLimits
+from shared.deribit.credits import Budget, Limit, Priority, RateLimits, pool_name
 from shared.deribit.errors import TOO_MANY_REQUESTS
 from shared.deribit.outputs import (
     Answered,
@@ -73,17 +73,26 @@ class Line:
     def ask(self, now: Nanos, request: Request, priority: Priority, context: object) -> int | None:
         """Send a request; its id, or None when not ready or out of credits (then woken later)."""
         method, params = request
-        if not self.ready:
-            return None
-        if not self._budget.grant(now, method, priority):
-            self._out.count("credit_waits")
-            at = self._budget.ready_at(now, method, priority)
-            if at is not None:
-                self._out.wake("credits", at)
+        if not self.ready or not self.grant(now, request, priority):
             return None
         request_id, outputs = self._session.request(now, method, params, context)
         self._carry_out(outputs)
         return request_id
+
+    def grant(self, now: Nanos, request: Request, priority: Priority) -> bool:
+        """Take the credit for a request, by whichever way it goes; else be woken when there is one."""
+        name = pool_name(*request)
+        if self._budget.grant(now, name, priority):
+            return True
+        self._out.count("credit_waits")
+        at = self._budget.ready_at(now, name, priority)
+        if at is not None:
+            self._out.wake("credits", at)
+        return False
+
+    def returned(self, method: str) -> None:
+        """A request that went another way needs its slot no longer."""
+        self._budget.settled(method)
 
     def apply(self, now: Nanos, params: OmsParams) -> None:
         """New parameters, for requests from now on."""

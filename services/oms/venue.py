@@ -13,7 +13,9 @@ from services.oms.orders import Orders
 from services.oms.outbox import Outbox
 from services.oms.permission import VENUE, Permission
 from services.oms.reconcile import ForRound, Part, Reconciliation
+from services.oms.second import ForListing
 from services.oms.session import Line
+from services.oms.sweep import Sweep
 from services.oms.wire import ForOrder, Outcome
 from shared.deribit.codec import (
     VenueFault,
@@ -52,6 +54,7 @@ class Venue:
         permission: Permission,
         line: Line,
         desk: Desk,
+        sweep: Sweep,
     ) -> None:
         self._out = out
         self._orders = orders
@@ -59,6 +62,7 @@ class Venue:
         self._permission = permission
         self._line = line
         self._desk = desk
+        self._sweep = sweep
         self.reconciliation = Reconciliation(out, orders, inventory, line)
         self._account: Account | None = None
 
@@ -98,6 +102,12 @@ class Venue:
                 self._outcome(now, self._desk.wire.refused(now, output, about))
             case Unanswered(context=ForOrder() as about):
                 self._outcome(now, self._desk.wire.unanswered(now, output, about))
+            case (
+                Answered(context=ForListing() as about)
+                | Refused(context=ForListing() as about)
+                | Unanswered(context=ForListing() as about)
+            ):
+                self._sweep.listed(now, output, about)
             case Answered(context=ForRound() as about):
                 self._round(now, output, about)
             case Refused(context=ForRound() as about):
@@ -123,6 +133,7 @@ class Venue:
         self._permission.down.pop("channels", None)
         self._permission.starting = True
         self.reconciliation.lost()
+        self._sweep.doubt(now)
         for order in self._orders.alive():
             if order.idle:
                 self._orders.happen(now, order, Happening.UNCLEAR, "the socket was lost")

@@ -20,6 +20,7 @@ Pools: order requests draw on `trading`; cancelling everything, or by label with
 `cancel_all`; everything else on `queries`. Source: Deribit's rate-limit article (2026).
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import msgspec
@@ -45,15 +46,26 @@ _TRADING = frozenset(
 _CANCEL_ALL = "private/cancel_all"
 
 
+def pool_name(method: str, params: Mapping[str, object]) -> str:
+    """The method by which a request is counted: by label without a currency it is a mass cancel."""
+    anywhere = method == "private/cancel_by_label" and "currency" not in params
+    return _CANCEL_ALL if anywhere else method
+
+
 class Priority(IntEnum):
-    """Who goes first. Cancels may use the last credit, hedges half the reserve, quotes none of it."""
+    """Who goes first. Cancels may use the last credit, hedges half the reserve, quotes none of it.
 
-    CANCEL = 0
-    HEDGE = 1
-    QUOTE = 2
+    A rescue is a cancel by another way while the socket's requests wait unanswered.
+    """
+
+    RESCUE = 0
+    CANCEL = 1
+    HEDGE = 2
+    QUOTE = 3
 
 
-_SLOTS_KEPT = {Priority.CANCEL: 0, Priority.HEDGE: 1, Priority.QUOTE: 2}
+# Ours end two below the venue's eight: a rescue may use those.
+_SLOTS_KEPT = {Priority.RESCUE: -2, Priority.CANCEL: 0, Priority.HEDGE: 1, Priority.QUOTE: 2}
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -195,6 +207,7 @@ class Budget:
 
     def _floor(self, priority: Priority) -> int:
         return {
+            Priority.RESCUE: 0,
             Priority.CANCEL: 0,
             Priority.HEDGE: self._reserve // 2,
             Priority.QUOTE: self._reserve,

@@ -93,6 +93,11 @@ def cancel_by_label(label: str, currency: str) -> Request:
     return "private/cancel_by_label", {"label": label, "currency": currency}
 
 
+def cancel_label_anywhere(label: str) -> Request:
+    """As `cancel_by_label` in every currency: drawn from the pool of mass cancels, not from trading's."""
+    return "private/cancel_by_label", {"label": label}
+
+
 def get_open_orders(currency: str) -> Request:
     """Open orders of the account in one currency; decode with `decode_orders`."""
     return "private/get_open_orders_by_currency", {"currency": currency}

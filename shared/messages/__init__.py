@@ -1,7 +1,7 @@
 """Every message on the bus, by kind: data (a noun), events (past participle), commands (imperative)."""
 
 from shared.kernel import Message
-from shared.messages.control import Kill, ParamsApplied, ParamsChanged, Pause, Resume
+from shared.messages.control import Kill, ParamsApplied, ParamsChanged, Pause, Resume, Swept
 from shared.messages.health import Anomaly, Health, Severity
 from shared.messages.market import (
     Book,
@@ -45,6 +45,7 @@ AnyMessage = (
     | Pause
     | Resume
     | Kill
+    | Swept
     | ParamsChanged
     | ParamsApplied
     | Health
@@ -83,6 +84,7 @@ __all__ = [
     "QuoteLevel",
     "Resume",
     "Severity",
+    "Swept",
     "Ticker",
     "Trade",
     "Trades",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.kernel import Message
+from shared.kernel import Message, Nanos
 
 
 class Pause(Message, frozen=True, kw_only=True):
@@ -29,6 +29,19 @@ class Kill(Message, frozen=True, kw_only=True):
     by: str
     reason: str
     flatten: bool = False
+
+
+class Swept(Message, frozen=True, kw_only=True):
+    """After a kill: the exchange's own list of open orders holds none of ours."""
+
+    command_id: str
+    """The kill that it answers; empty when it was risk's, or from before a restart."""
+    killed: Nanos
+    """Since when the latch in force is set."""
+    way: str
+    """How the exchange was asked: `socket` or `http`."""
+    foreign_orders: int
+    """Orders of others on the account, which are left alone."""
 
 
 class ParamsChanged(Message, frozen=True, kw_only=True):

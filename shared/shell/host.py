@@ -78,6 +78,38 @@ class Bus(Protocol):
         ...
 
 
+class VenueLink(Protocol):
+    """One core's way to the venue: `VenueSocket`, or `VenueHttp` for the link `http`."""
+
+    frames_in: int
+    frames_dropped: int
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is something to wait for when the process ends."""
+        ...
+
+    def quiet_for(self, now: float) -> float:
+        """Seconds of loop time since the core last sent something."""
+        ...
+
+    async def keep(self) -> None:
+        """Be there until retired or cancelled."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """One frame, now or never."""
+        ...
+
+    def cut(self, reason: str) -> None:
+        """End what is open."""
+        ...
+
+    def retire(self) -> None:
+        """Open nothing any more."""
+        ...
+
+
 class Host:
     """Cores, and everything around them. `run` returns the exit code."""
 
@@ -104,9 +136,7 @@ class Host:
             None if self._journals is None else self._journals.note,
         )
         self._sockets = {
-            (core.name, link): VenueSocket(
-                link, settings.ws_url, settings.credentials, partial(self._tell_socket, core.name)
-            )
+            (core.name, link): self._venue_link(core.name, link)
             for core in cores
             for link in core.links
         }
@@ -307,6 +337,15 @@ class Host:
             _log.critical("a part of the host broke", exc_info=task.exception())
             self._exit_code = 1
             self.stop()
+
+    def _venue_link(self, core: str, link: str) -> VenueLink:
+        settings, tell = self._settings, partial(self._tell_socket, core)
+        if link == "http":
+            # Only who has such a link pays for the client.
+            from shared.shell.http import VenueHttp  # noqa: PLC0415
+
+            return VenueHttp(settings.http_url, settings.credentials, tell)
+        return VenueSocket(link, settings.ws_url, settings.credentials, tell)
 
     def _open_journals(self, config: dict[str, Any]) -> Journals:
         headers = [

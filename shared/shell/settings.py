@@ -107,6 +107,11 @@ class Settings(BaseModel):
         """The venue's WebSocket: VENUE_WS_URL, or what EXCHANGE implies."""
         return self.venue_ws_url or WS_URLS[self.exchange]
 
+    @property
+    def http_url(self) -> str:
+        """The venue's JSON-RPC over HTTP, beside its WebSocket."""
+        return self.ws_url.replace("ws", "http", 1).replace("/ws/", "/", 1)
+
 
 def load_settings(
     environ: Mapping[str, str] | None = None, env_file: Path = Path(".env")

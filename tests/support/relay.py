@@ -16,6 +16,7 @@ class Relay:
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._count = 0
+        self._swallowed_to = 0
         self.port = 0
 
     def cut(self) -> None:
@@ -24,6 +25,10 @@ class Relay:
         for writer in self._writers.values():
             writer.transport.abort()
         self._writers.clear()
+
+    def stall(self) -> None:
+        """Swallow everything on the connections there are, which stay open; new ones work."""
+        self._swallowed_to = self._count
 
     def mend(self) -> None:
         """Pass on again."""
@@ -59,12 +64,15 @@ class Relay:
         for end in (writer, back):
             self._count += 1
             self._writers[self._count] = end
-        self._tasks.append(asyncio.create_task(_pass_on(reader, back)))
-        self._tasks.append(asyncio.create_task(_pass_on(there, writer)))
+        number = self._count
+        self._tasks.append(asyncio.create_task(self._pass_on(reader, back, number)))
+        self._tasks.append(asyncio.create_task(self._pass_on(there, writer, number)))
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-    writer.transport.abort()
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                if number > self._swallowed_to:
+                    writer.write(data)
+        writer.transport.abort()

@@ -13,13 +13,14 @@ import pytest
 from console.servers import NatsServer, ValkeyServer
 from mock_deribit.faults import CutAll, LoseAnswer
 from services.oms.core import Oms
-from shared.messages import Health, Mode, OrderState
+from shared.messages import Health, Mode, OrderState, Swept
 from shared.params import Params
 from shared.shell.host_nats import NatsHost
 from shared.units import Side
 from tests.integration.oms.stage import PERPETUAL, Stage, staged
 from tests.support.exchange import ROOT, SECRET, talk
 from tests.support.hosting import running
+from tests.support.relay import Relay
 from tests.support.waiting import until
 
 
@@ -163,6 +164,28 @@ async def test_a_kill_empties_the_book_and_its_latch_outlives_the_process(
             stage.director.mode = Mode.ACTIVE
             await until(lambda: len(stage.prices()) == 2, "resumed")
             await until(lambda: not stage.stored("kill_latch"), "the latch is cleared")
+
+
+async def test_a_kill_over_a_socket_that_is_open_and_silent_goes_by_http(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with (
+        staged(tmp_path, own_nats, own_valkey, oms=False) as stage,
+        Relay(stage.address.port) as relay,
+        await talk(stage.address) as client,
+    ):
+        await client.login(stage.address)
+        by_hand = {"instrument_name": PERPETUAL, "amount": 50.0, "price": 59_000.0}
+        await client.call("private/buy", **by_hand, label="by-hand", type="limit")
+        url = f"ws://127.0.0.1:{relay.port}/ws/api/v2"
+        settings = stage.settings.model_copy(update={"venue_ws_url": url})
+        async with running(NatsHost([Oms(Params())], settings)):
+            await stage.quoting(beside=(59_000.0,))
+            relay.stall()
+            stage.kill()
+            await until(lambda: stage.labels() == ["by-hand"], "cancelled by the second way")
+            await until(lambda: stage.director.of(Swept), "and proved")
+        assert stage.labels() == ["by-hand"]
 
 
 def spawn(stage: Stage) -> subprocess.Popen[bytes]:

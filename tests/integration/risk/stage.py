@@ -24,6 +24,7 @@ from shared.kernel import (
 )
 from shared.messages import (
     InstrumentListed,
+    Kill,
     Lease,
     OrderState,
     ParamsApplied,
@@ -35,7 +36,7 @@ from shared.shell.host_nats import NatsHost
 from shared.shell.settings import Settings
 from shared.units import MILLISECOND, Side
 from tests.support.hosting import Run, running, settings_for
-from tests.unit.gateway.plane import order
+from tests.unit.gateway.plane import order, swept
 from tests.unit.risk.scene import (
     PERPETUAL,
     account,
@@ -69,6 +70,8 @@ class Player:
             case ParamsChanged():
                 answer = ParamsApplied(ts=now, source=self.name, version=event.version)
                 return [Publish(answer)]
+            case Kill() if self.name == "oms":
+                return [Publish(swept(event))]
             case Started() | Wake(timer="beat"):
                 said = [Publish(message) for message in self._lines(now)]
                 return [*said, WakeAt("beat", Nanos(now + BEAT))]

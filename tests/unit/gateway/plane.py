@@ -10,7 +10,7 @@ from services.gateway.api import create_app
 from services.gateway.commands import StateUnavailable
 from services.gateway.view import Gateway
 from shared.kernel import Event, LinkDown, LinkUp, Message, Nanos, Publish, Started
-from shared.messages import OrderChanged, OrderState, Purpose, Quote, QuoteLevel
+from shared.messages import Kill, OrderChanged, OrderState, Purpose, Quote, QuoteLevel, Swept
 from shared.params import Params
 from shared.units import SECOND, Side
 from tests.unit.risk.scene import NOON, PERPETUAL, Scene
@@ -29,6 +29,8 @@ class Plane:
         self.order: list[str] = []
         self.state_fault = ""
         self.risk_hears = True
+        self.sweeps = True
+        """The exchange shows at once that nothing of ours rests."""
         self._carried = 0
         app = create_app(self.view, self, TOKEN, "mock")
         self.client = httpx.AsyncClient(
@@ -75,6 +77,8 @@ class Plane:
         if self.risk_hears:
             self.scene.tell(message)
             self.carry()
+            if isinstance(message, Kill) and self.sweeps:
+                self.tell(swept(message))
 
     async def write(self, key: str, value: str) -> None:
         """The state store, or its fault."""
@@ -98,6 +102,13 @@ class Plane:
     async def send(self, method: str, path: str, body: object = None) -> httpx.Response:
         """A command with the right token; no body when None."""
         return await self.client.request(method, path, json=body)
+
+
+def swept(kill: Kill) -> Swept:
+    """What the OMS says once the exchange lists nothing of ours."""
+    return Swept(
+        ts=kill.ts, command_id=kill.command_id, killed=kill.ts, way="socket", foreign_orders=0
+    )
 
 
 def order(ts: Nanos = NOON, label: str = "mm-1", **changes: Any) -> OrderChanged:

@@ -197,6 +197,14 @@ async def test_a_kill_is_not_confirmed_while_orders_are_open(plane: Plane) -> No
     assert (answer["confirmed"], answer["open_orders"]) == (False, 1)
 
 
+async def test_a_kill_is_not_confirmed_before_the_exchange_has_shown_it(plane: Plane) -> None:
+    plane.sweeps = False
+
+    answer = (await plane.send("POST", "/kill")).json()
+
+    assert (answer["confirmed"], answer["open_orders"]) == (False, 0)
+
+
 @pytest.mark.parametrize("instrument", [PERPETUAL, None])
 async def test_a_pause_is_not_confirmed_while_orders_are_open(
     plane: Plane, instrument: str | None

@@ -76,6 +76,12 @@ class Parrot:
         self.seen.append((now, conn, "closed"))
         return ()
 
+    def ask(
+        self, now: Nanos, peer: str, key: tuple[str, str] | None, frame: bytes
+    ) -> tuple[bytes, Sequence[Reply | Close]]:
+        self.seen.append((now, 0, frame.decode()))
+        return frame, [Reply(conn, b"asked") for conn in self._conns]
+
     def wake(self, now: Nanos) -> Sequence[Reply | Close]:
         self._greeting_at = None
         return [Reply(conn, b"hello") for conn in self._conns]
@@ -93,6 +99,25 @@ def sending(*frames: bytes) -> Listener:
         return ()
 
     return Listener("oms", script, links=("private",))
+
+
+def test_a_request_over_http_needs_no_connection_and_comes_back_alone() -> None:
+    def script(now: Nanos, event: Event) -> Effects:
+        return [Send("http", b"a"), Send("http", b"b")] if isinstance(event, Started) else ()
+
+    core, parrot = Listener("oms", script, links=("http",)), Parrot()
+    world = World(start=START, seed="1", latencies=FIXED)
+    world.add_exchange("parrot", parrot)
+    world.host(core, venue="parrot")
+    world.run_until(Nanos(START + 100 * MILLISECOND))
+    out, back = 3 * MILLISECOND, 4 * MILLISECOND
+    assert parrot.seen == [(START + out, 0, "a"), (START + out, 0, "b")]
+    frames = [(at, event) for at, event in zip(core.times, core.events, strict=True)][-2:]
+    assert [event for _, event in frames] == [
+        FrameIn(link="http", data=b"a"),
+        FrameIn(link="http", data=b"b"),
+    ]
+    assert frames[0][0] == START + out + back
 
 
 def test_a_message_takes_the_bus_latency_between_processes_and_none_within_one() -> None:

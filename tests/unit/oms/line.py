@@ -73,6 +73,7 @@ class Line:
         self.state = {} if state is None else state
         self.tamper: Tamper = once
         self.connectable = True
+        self.http_works = True
         self._swallowed = b""
         self._refusals: list[tuple[str, int]] = []
         self.rewrite: Callable[[bytes], bytes] = bytes
@@ -90,6 +91,7 @@ class Line:
         self.timers: dict[str, Nanos] = {}
         self.said: list[Message] = []
         self.sent: list[dict[str, Any]] = []
+        self.sent_http: list[dict[str, Any]] = []
         self.halts: list[str] = []
         self.journal: list[tuple[Nanos, Event, list[bytes]]] = []
         self.incarnation += 1
@@ -126,6 +128,11 @@ class Line:
         if self.conn is not None:
             conn, self.conn = self.conn, None
             self._carry_in(self.exchange.closed(self.now, conn))
+
+    def tell_down(self) -> None:
+        """The process learns that its socket is gone; the exchange may not know of it yet."""
+        self.tell(LinkDown(link="private", reason="dead"))
+        self.at(50 * MILLISECOND, self.connect)
 
     def cut(self, reason: str = "cut") -> None:
         """The line breaks; the host reconnects after a while."""
@@ -198,6 +205,19 @@ class Line:
 
         self.at(LATENCY, arrive)
 
+    def _carry_out_http(self, data: bytes) -> None:
+        self.sent_http.append(json.loads(data))
+        if not self.http_works:
+            return
+
+        def arrive() -> None:
+            key = ("mock-maker", SECRET)
+            answer, effects = self.exchange.ask(self.now, "10.0.0.1", key, data)
+            self._carry_in(effects)
+            self.at(LATENCY, lambda: self.tell(FrameIn(link="http", data=answer)))
+
+        self.at(LATENCY, arrive)
+
     # -- the core --------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> None:
@@ -211,6 +231,8 @@ class Line:
         match effect:
             case Publish(message):
                 self.said.append(message)
+            case Send("http", data):
+                self._carry_out_http(data)
             case Send(_, data):
                 self._carry_out(data)
             case WakeAt(timer, at):

@@ -194,6 +194,7 @@ def test_a_look_up_that_finds_nothing_is_not_believed_before_the_deadline() -> N
 
 def test_an_unknown_order_under_a_lost_lease_is_cancelled_by_its_label() -> None:
     rig = Rig().live()
+    rig.http_works = False
     rig.tamper = lambda frame: [] if b'"order_id"' in frame else [LATENCY]
     rig.quote(ask=None)
     rig.silent = True

@@ -64,6 +64,7 @@ def test_a_look_up_that_is_refused_is_repeated() -> None:
 
 def test_during_settlement_a_cancel_is_repeated_with_a_pause_until_it_passes() -> None:
     rig = quoting()
+    rig.http_works = False
     rig.refuse("private/cancel", SETTLEMENT, times=6)
     rig.lease(granted=False)
     rig.silent = True
