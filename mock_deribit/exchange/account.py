@@ -1,22 +1,28 @@
 """Accounts: balances, positions and the arithmetic of profit, funding and margin.
 
-A position is a signed number of lots with two averages: `average_price`, the entry as the owner sees it,
-and `basis`, what profit of this session is counted from (the settlement price for what was carried over
-the last settlement, trade prices for the rest). Trading profit and funding of the session stay with the
-position until 08:00 UTC moves them to the balance; fees hit the balance at once:
+Money is counted in quanta of 1e-18 coin, integers, so that nothing is lost or made by rounding: one lot is
+*worth* an integer number of quanta at a price (`Contract.worth`, the same for everybody), and a position is
+a signed number of lots with what they cost, so that profit at a price is `lots * worth - cost` and the
+profits of all accounts sum to zero exactly.
+
+Two costs are kept: `entry_cost`, behind the average entry the owner sees, and `cost`, from which this
+session's profit is counted (the settlement price for what was carried over the last settlement, trade
+prices for the rest). Trading profit and funding of the session stay with the position until 08:00 UTC
+moves them to the balance; fees hit the balance at once:
 
     equity = balance + session_rpl + session_upl
-    session_rpl = sum (realized + funding),  session_upl = sum pnl(lots, basis -> mark)
+    session_rpl = sum (realized + funding),  session_upl = sum (lots * worth(mark) - cost)
 
 Margin (segregated, standard): initial margin on max(|lots + buys|, |lots - sells|) of each instrument,
-maintenance margin on the position. How open orders add to margin is unpublished; this rule is ours.
+maintenance margin on the position; orders under a protection count nothing, the protection reserves a share
+of its `max_quote_quantity` instead. How open orders add to margin is unpublished; this rule is ours.
 
 Source: Deribit's contract specifications; shared/instruments.py holds the payoff arithmetic.
 """
 
 from collections import deque
 
-from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.contract import QUANTA, Contract
 from mock_deribit.exchange.messages import (
     OrderView,
     PortfolioView,
@@ -25,22 +31,28 @@ from mock_deribit.exchange.messages import (
     UserTrade,
 )
 from mock_deribit.exchange.order import Order
-from mock_deribit.exchange.valuation import EIGHT_HOURS_MS
+from mock_deribit.exchange.protection import Shield
+from mock_deribit.exchange.records import LogEntry, Settlement
 from shared.instruments import Payoff
+from shared.kernel import Nanos
 
 TRADES_MAX = 100_000
 """Fills remembered per account: a day of more than one a second."""
+
+SATOSHI_QUANTA = QUANTA // 10**8
+ORDERS_MAX = 10_000
+"""Closed orders remembered beyond their half hour, for `historical`."""
 
 
 class Position:
     """One account's holding of one contract, with the lots it has resting on each side."""
 
     __slots__ = (
-        "average_price",
-        "basis",
         "contract",
+        "cost",
+        "entry_cost",
         "funding",
-        "interest_seen",
+        "funding_seen",
         "lots",
         "open_buys",
         "open_sells",
@@ -50,56 +62,61 @@ class Position:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.lots = 0
-        self.average_price = 0.0
-        self.basis = 0.0
-        self.realized = 0.0
-        self.funding = 0.0
-        self.interest_seen = contract.valuation.interest
+        self.entry_cost = 0
+        self.cost = 0
+        self.realized = 0
+        self.funding = 0
+        self.funding_seen = contract.valuation.funding_quanta
         self.open_buys = 0
         self.open_sells = 0
 
-    def trade(self, signed_lots: int, price: float) -> float:
-        """Book a fill; returns the profit realised against the session basis, fees excluded."""
-        contract, instrument, before = self.contract, self.contract.instrument, self.lots
+    def trade(self, signed_lots: int, worth: int) -> int:
+        """Book a fill of lots worth so much each; the profit it realised, fees excluded."""
+        before = self.lots
         self.accrue()
-        profit = 0.0
-        if before and (before > 0) != (signed_lots > 0):
-            closed = min(abs(before), abs(signed_lots)) * (1 if before > 0 else -1)
-            profit = instrument.pnl(contract.amount(closed), self.basis, price)
-            self.realized += profit
-            if abs(signed_lots) > abs(before):
-                self.average_price = self.basis = price
-        else:
-            held, added = contract.amount(before), contract.amount(signed_lots)
-            self.average_price = instrument.average_entry(held, self.average_price, added, price)
-            self.basis = instrument.average_entry(held, self.basis, added, price)
         self.lots = before + signed_lots
-        if not self.lots:
-            self.average_price = self.basis = 0.0
+        if not before or (before > 0) == (signed_lots > 0):
+            self.entry_cost += signed_lots * worth
+            self.cost += signed_lots * worth
+            return 0
+        if abs(signed_lots) >= abs(before):
+            profit = before * worth - self.cost
+            self.cost = self.entry_cost = self.lots * worth
+        else:
+            released = self.cost * -signed_lots // before
+            profit = -signed_lots * worth - released
+            self.cost -= released
+            self.entry_cost -= self.entry_cost * -signed_lots // before
+        self.realized += profit
         return profit
 
     def accrue(self) -> None:
         """Take the funding that has run up since the last look."""
-        interest = self.contract.valuation.interest
-        if self.lots:
-            grown = interest - self.interest_seen
-            self.funding -= self.contract.amount(self.lots) * grown / EIGHT_HOURS_MS
-        self.interest_seen = interest
+        run_up = self.contract.valuation.funding_quanta
+        self.funding -= self.lots * (run_up - self.funding_seen)
+        self.funding_seen = run_up
 
-    def unrealized(self) -> float:
-        """This session's profit if closed at the mark, in the settlement coin."""
-        return self._pnl(self.basis)
+    def unrealized(self) -> int:
+        """This session's profit if closed at the mark."""
+        return self.lots * self.contract.mark_worth() - self.cost if self.lots else 0
 
-    def close_session(self, price: float) -> float:
+    def total(self) -> int:
+        """The profit since entry if closed at the mark."""
+        return self.lots * self.contract.mark_worth() - self.entry_cost if self.lots else 0
+
+    def close_session(self, price: float) -> int:
         """Move the session's profit out at a settlement price; returns it."""
         self.accrue()
-        profit = self.realized + self.funding
-        if self.lots:
-            amount = self.contract.amount(self.lots)
-            profit += self.contract.instrument.pnl(amount, self.basis, price)
-            self.basis = price
-        self.realized = self.funding = self.interest_seen = 0.0
+        cost = self.lots * self.contract.worth(price)
+        profit = self.realized + self.funding + cost - self.cost
+        self.cost = cost
+        self.realized = self.funding = self.funding_seen = 0
         return profit
+
+    @property
+    def average_price(self) -> float:
+        """The average entry; 0 when flat."""
+        return self.contract.price_of(self.lots, self.entry_cost) if self.lots else 0.0
 
     def exposure(self, extra_buys: int = 0, extra_sells: int = 0) -> int:
         """The largest position, in lots, that filling one side's orders could lead to."""
@@ -111,6 +128,8 @@ class Position:
 
     def add_open(self, order: Order, lots: int) -> None:
         """Count lots as resting (negative: no longer)."""
+        if order.group is not None:
+            return
         if order.sign > 0:
             self.open_buys += lots
         else:
@@ -124,6 +143,7 @@ class Position:
         margin = contract.initial_margin(self.lots)
         listing, perpetual = contract.listing, contract.instrument.perpetual
         rate = listing.initial_margin_rate + listing.margin_slope * abs(delta)
+        unit = contract.margin_unit()
         return PositionView(
             instrument=contract.name,
             size=contract.amount(self.lots),
@@ -133,14 +153,16 @@ class Position:
             index_price=valuation.index,
             settlement_price=contract.settlement_price,
             delta=_shown(delta, 9),
-            initial_margin=_shown(margin, 9),
-            maintenance_margin=_shown(contract.maintenance_margin(self.lots), 9),
-            open_orders_margin=_shown(contract.initial_margin(self.exposure()) - margin, 9),
-            floating_profit_loss=_shown(self.unrealized(), 9),
-            realized_profit_loss=_shown(self.realized + self.funding, 9),
-            total_profit_loss=_shown(self._pnl(self.average_price), 9),
+            initial_margin=_shown(margin * unit, 9),
+            maintenance_margin=_shown(contract.maintenance_margin(self.lots) * unit, 9),
+            open_orders_margin=_shown(
+                (contract.initial_margin(self.exposure()) - margin) * unit, 9
+            ),
+            floating_profit_loss=coin(self.unrealized(), 9),
+            realized_profit_loss=coin(self.realized + self.funding, 9),
+            total_profit_loss=coin(self.total(), 9),
             leverage=min(round(1.0 / rate), listing.max_leverage),
-            realized_funding=_shown(self.funding, 9) if perpetual else 0.0,
+            realized_funding=coin(self.funding, 9) if perpetual else 0.0,
             interest_value=valuation.interest if perpetual else 0.0,
             estimated_liquidation_price=(
                 _shown(liquidation_ratio * valuation.mark, 2)
@@ -149,29 +171,44 @@ class Position:
             ),
         )
 
-    def _pnl(self, entry: float) -> float:
-        if not self.lots:
-            return 0.0
-        amount = self.contract.amount(self.lots)
-        return self.contract.instrument.pnl(amount, entry, self.contract.valuation.mark)
-
 
 class Account:
-    """One user's money, positions and orders. Orders are kept in order of arrival."""
+    """One user's money, positions and orders. Orders are kept in order of arrival.
 
-    def __init__(self, name: str, *, house: bool, self_match: SelfMatch) -> None:
+    `owner` is the main account: accounts of one owner are each other's subaccounts. Balances are
+    in quanta.
+    """
+
+    def __init__(self, name: str, *, owner: str, house: bool, self_match: SelfMatch) -> None:
         self.name = name
+        self.owner = owner
         self.house = house
         self.self_match = self_match
-        self.balances: dict[str, float] = {}
+        self.self_match_extended = False
+        self.mmp_enabled = True
+        self.mass_quotes_enabled = True
+        self.liquidating = False
+        self.quotes_frozen_until = Nanos(0)
+        self.protection_margin = 0.0
+        self.balances: dict[str, int] = {}
         self.positions: dict[str, Position] = {}
         self.orders: dict[str, Order] = {}
+        self.reducing: dict[str, Order] = {}
+        self.quotes: dict[tuple[str, str, int], Order] = {}
+        self.shields: dict[tuple[str, str], Shield] = {}
         self.closed: dict[str, OrderView] = {}
+        self.archive: deque[OrderView] = deque(maxlen=ORDERS_MAX)
         self.trades: deque[UserTrade] = deque(maxlen=TRADES_MAX)
+        self.log: deque[LogEntry] = deque(maxlen=TRADES_MAX)
+        self.settlements: deque[Settlement] = deque(maxlen=ORDERS_MAX)
 
-    def credit(self, currency: str, amount: float) -> None:
+    def credit(self, currency: str, quanta: int) -> None:
         """Add coin to the balance (negative: take)."""
-        self.balances[currency] = self.balances.get(currency, 0.0) + amount
+        self.balances[currency] = self.balances.get(currency, 0) + quanta
+
+    def balance(self, currency: str) -> float:
+        """The balance as it is shown."""
+        return coin(self.balances.get(currency, 0), 8)
 
     def position(self, contract: Contract) -> Position:
         """The account's holding of a contract, flat at first."""
@@ -188,75 +225,86 @@ class Account:
             if position.contract.instrument.settlement == currency
         ]
 
-    def equity(self, currency: str) -> float:
-        """Balance and the session's profit, realised or not."""
-        total = self.balances.get(currency, 0.0)
+    def equity(self, currency: str) -> int:
+        """Balance and the session's profit, realised or not, in quanta."""
+        total = self.balances.get(currency, 0)
         for position in self.in_currency(currency):
             position.accrue()
             total += position.realized + position.funding + position.unrealized()
         return total
 
     def initial_margin(self, currency: str) -> float:
-        """Margin of positions and open orders, in the settlement coin."""
+        """Margin of positions, open orders and protections, in the settlement coin."""
+        total = 0.0
+        for position in self.in_currency(currency):
+            contract = position.contract
+            total += contract.initial_margin(position.exposure()) * contract.margin_unit()
+        for shield in self.shields.values():
+            if shield.currency == currency:
+                total += self.protection_margin * shield.config.max_quote_quantity * shield.unit()
+        return total
+
+    def maintenance_margin(self, currency: str) -> float:
+        """Margin below which equity must not fall, in the settlement coin."""
         return sum(
-            _in_settlement(position, position.contract.initial_margin(position.exposure()))
+            position.contract.maintenance_margin(position.lots) * position.contract.margin_unit()
             for position in self.in_currency(currency)
         )
 
     def liquidation_ratio(self, currency: str) -> float | None:
         """By what factor all marks must move for equity to meet maintenance margin; None: never.
 
-        For inverse contracts, with D and A the net and gross position in coin, C the equity with
-        positions valued at nothing (balance, realised, amount / basis) and m the margin rate:
-        C - D / r = m * A / r. Slope of the margin rate and linear contracts are left out.
+        With D and A the net and gross position in base coin at the mark, C the equity with positions
+        valued at nothing (balance, realised, minus cost) and m the margin rate: inverse contracts have
+        C - D / r = m * A / r, linear ones C + r * D = r * m * A in value. Slope of the margin rate is
+        left out.
         """
-        constant = self.balances.get(currency, 0.0)
-        needed = 0.0
+        constant = self.balances.get(currency, 0)
+        inverse = linear = 0.0
         for position in self.in_currency(currency):
             contract = position.contract
             constant += position.realized + position.funding
-            if position.lots and contract.instrument.payoff is Payoff.INVERSE:
-                delta = contract.amount(position.lots) / contract.valuation.mark
-                constant += contract.amount(position.lots) / position.basis
-                needed += delta + contract.listing.maintenance_margin_rate * abs(delta)
-        ratio = needed / constant if constant else 0.0
-        return ratio if ratio > 0.0 else None
+            if position.lots:
+                constant -= position.cost
+                mark, rate = contract.valuation.mark, contract.listing.maintenance_margin_rate
+                delta = contract.instrument.delta(contract.amount(position.lots), mark)
+                if contract.instrument.payoff is Payoff.INVERSE:
+                    inverse += delta + rate * abs(delta)
+                else:
+                    linear += (rate * abs(delta) - delta) * mark
+        needed, held = (inverse, constant / QUANTA) if inverse else (constant / QUANTA, linear)
+        ratio = needed / held if held else 0.0
+        return ratio if ratio > 0.0 and (inverse or linear) else None
 
     def portfolio(self, currency: str) -> PortfolioView:
         """The account in one currency."""
         positions = self.in_currency(currency)
-        balance, equity = self.balances.get(currency, 0.0), self.equity(currency)
+        balance, equity = self.balances.get(currency, 0), self.equity(currency)
         upl = sum(position.unrealized() for position in positions)
-        initial = self.initial_margin(currency)
-        maintenance = sum(
-            _in_settlement(position, position.contract.maintenance_margin(position.lots))
-            for position in positions
-        )
+        initial, maintenance = self.initial_margin(currency), self.maintenance_margin(currency)
         deltas: dict[str, float] = {}
-        total = 0.0
         for position in positions:
             contract = position.contract
-            index = contract.instrument.index
-            amount = contract.amount(position.lots)
+            index, amount = contract.instrument.index, contract.amount(position.lots)
             delta = contract.instrument.delta(amount, contract.valuation.mark)
             deltas[index] = _shown(deltas.get(index, 0.0) + delta, 9)
-            entry = position.average_price or contract.valuation.mark
-            total += contract.instrument.pnl(amount, entry, contract.valuation.mark)
+        total = coin(sum(position.total() for position in positions), 8)
+        free, kept = equity / QUANTA - initial, min(balance, equity) / QUANTA - initial
         return PortfolioView(
             currency=currency,
-            balance=_shown(balance, 8),
-            equity=_shown(equity, 8),
-            margin_balance=_shown(equity, 8),
-            available_funds=_shown(equity - initial, 8),
-            available_withdrawal_funds=_shown(max(0.0, min(balance, equity) - initial), 8),
+            balance=coin(balance, 8),
+            equity=coin(equity, 8),
+            margin_balance=coin(equity, 8),
+            available_funds=_shown(free, 8),
+            available_withdrawal_funds=_shown(max(0.0, kept), 8),
             initial_margin=_shown(initial, 8),
             maintenance_margin=_shown(maintenance, 8),
             projected_initial_margin=_shown(initial, 8),
             projected_maintenance_margin=_shown(maintenance, 8),
-            session_rpl=_shown(equity - balance - upl, 8),
-            session_upl=_shown(upl, 8),
-            total_pl=_shown(total, 8),
-            futures_pl=_shown(total, 8),
+            session_rpl=coin(equity - balance - upl, 8),
+            session_upl=coin(upl, 8),
+            total_pl=total,
+            futures_pl=total,
             delta_total=_shown(sum(deltas.values()), 9),
             delta_total_map=deltas,
             projected_delta_total=_shown(sum(deltas.values()), 9),
@@ -269,15 +317,18 @@ def margin_after(account: Account, position: Position, buys: int, sells: int) ->
     now = contract.initial_margin(position.exposure())
     then = contract.initial_margin(position.exposure(buys, sells))
     total = account.initial_margin(contract.instrument.settlement)
-    return total + _in_settlement(position, then - now)
+    return total + (then - now) * contract.margin_unit()
 
 
-def _in_settlement(position: Position, margin: float) -> float:
-    instrument = position.contract.instrument
-    inverse = instrument.settlement == instrument.base
-    return margin if inverse else margin * position.contract.valuation.index
+def coin(quanta: int, digits: int) -> float:
+    """Quanta as coin, rounded as the venue prints it, and never a negative zero."""
+    return round(quanta / QUANTA, digits) + 0.0
+
+
+def quanta(amount: float) -> int:
+    """An amount of coin to the nearest satoshi, in quanta."""
+    return round(amount * 1e8) * SATOSHI_QUANTA
 
 
 def _shown(value: float, digits: int) -> float:
-    """Rounded as the venue prints it, and never a negative zero."""
     return round(value, digits) + 0.0

@@ -102,18 +102,18 @@ class Book:
             insort(self._ranks[half], rank)
         self._before[half].setdefault(rank, level.lots)
         level.queue[order.number] = order
-        level.lots += order.remaining
+        level.lots += order.visible
 
     def remove(self, order: Order) -> None:
-        """Take an order out, whatever is left of it."""
-        self._shrink(order, order.remaining, leaves=True)
+        """Take an order out, whatever is left of it; an iceberg stands here with its present slice."""
+        self._shrink(order, order.visible, leaves=True)
 
     def reduce(self, order: Order, lots: int) -> None:
         """Tell the book that `lots` are about to leave a resting order; its place is kept.
 
         An order that loses all it has left leaves the book. The caller then changes the order.
         """
-        self._shrink(order, lots, leaves=lots == order.remaining)
+        self._shrink(order, lots, leaves=lots == order.visible)
 
     def take_changes(self, half: int) -> list[tuple[int, int, int]]:
         """(tick, lots before, lots now) of every level changed since the last call, best first."""

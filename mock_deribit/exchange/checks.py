@@ -5,25 +5,57 @@ and leave as ticks and lots. Codes and messages: Deribit's error table; the limi
 """
 
 import math
+from collections.abc import Callable
 
 from mock_deribit.exchange.account import Account, Position, margin_after
-from mock_deribit.exchange.contract import Contract
-from mock_deribit.exchange.messages import OrderType, Refused, SelfMatch, TimeInForce
+from mock_deribit.exchange.contract import QUANTA, Contract
+from mock_deribit.exchange.messages import (
+    OrderRequest,
+    OrderType,
+    Refused,
+    SelfMatch,
+    TimeInForce,
+)
+from mock_deribit.exchange.protection import Shield
 from shared.instruments import BookState
 from shared.kernel import Nanos
 from shared.units import is_multiple
 
+Kin = Callable[[Account, str], bool]
+"""Whether an account may not trade with the account of this name: itself, or a subaccount."""
+
 NOT_FOUND = Refused(10004, "order_not_found")
 NOT_OPEN = Refused(11044, "not_open_order")
 NOT_UNIQUE = Refused(13032, "non_unique_order_label")
-UNKNOWN_INSTRUMENT = Refused(
-    -32602, "Invalid params", {"reason": "instrument not found", "param": "instrument_name"}
-)
+UNKNOWN_INSTRUMENTS = {
+    -32602: Refused(
+        -32602, "Invalid params", {"reason": "instrument not found", "param": "instrument_name"}
+    ),
+    13020: Refused(13020, "not_found"),
+    10020: Refused(10020, "invalid_or_unsupported_instrument"),
+}
+OFF_LOT = {
+    10021: Refused(10021, "invalid_amount"),
+    10027: Refused(10027, "non_integer_contract_amount"),
+}
+OVERLAP = Refused(10003, "order_overlap")
+NOT_REDUCING = Refused(11030, "other_reject invalid_reduce_only_order")
+NOT_FILLABLE = Refused(11030, "other_reject fill_or_kill_not_fillable")
+NO_LIQUIDITY = Refused(11030, "other_reject no_liquidity")
+ALREADY_FILLED = Refused(11008, "already_filled")
+ACCOUNT_LOCKED = Refused(11098, "account_locked")
+WITHDRAWN = Refused(13666, "request_cancelled_by_user")
+SUPERSEDED = Refused(13777, "replaced")
+MMP_FROZEN = Refused(13030, "mmp_trigger")
+MMP_REQUIRED = Refused(13040, "mmp_required")
+DISPLAY_SHARE = 100
 POST_ONLY_REJECT = Refused(11054, "post_only_reject")
 SLIDE_IMPOSSIBLE = Refused(11021, "post_only_price_modification_not_possible")
 SETTLING = Refused(10041, "settlement_in_progress")
 
 LOCKED = Refused(10019, "locked_by_admin")
+
+_LOTS_MAX = 10**9
 
 _BY_STATE = {
     BookState.SETTLEMENT: SETTLING,
@@ -40,9 +72,9 @@ def state_for_orders(contract: Contract) -> Refused | None:
     return LOCKED if contract.locked else _BY_STATE.get(contract.state)
 
 
-def state_for_cancel(contract: Contract) -> Refused | None:
-    """Cancels are taken by open and locked books."""
-    if contract.state is BookState.LOCKED:
+def state_for_cancel(contract: Contract, *, halted_too: bool) -> Refused | None:
+    """Cancels are taken by open and locked books, and perhaps by halted ones."""
+    if contract.state is BookState.LOCKED or (halted_too and contract.state is BookState.HALTED):
         return None
     return _BY_STATE.get(contract.state)
 
@@ -54,19 +86,21 @@ def deadline(now: Nanos, valid_until: Nanos | None) -> Refused | None:
     return None
 
 
-def size(contract: Contract, amount: float) -> Refused | None:
-    """At least one lot, and a whole number of lots."""
+def size(contract: Contract, amount: float, off_lot_code: int) -> Refused | None:
+    """At least the smallest amount, and a whole number of lots."""
     if not math.isfinite(amount) or amount < contract.step * (1.0 - 1e-9):
         return Refused(10002, "qty_too_low")
+    if amount > contract.step * _LOTS_MAX:
+        return OFF_LOT[10021]
     if not is_multiple(amount, contract.step):
-        return Refused(10021, "invalid_amount")
+        return OFF_LOT[off_lot_code]
     return None
 
 
 def price(contract: Contract, value: float | None) -> Refused | None:
     """A limit price is there, positive and on the tick."""
     if value is None:
-        return Refused(-32602, "Invalid params", {"reason": "value required", "param": "price"})
+        return invalid("price", "value required")
     if not math.isfinite(value) or value <= 0.0:
         return Refused(10023, "invalid_price")
     if not contract.instrument.is_on_tick(value):
@@ -87,9 +121,53 @@ def band(contract: Contract, sign: int, value: float) -> Refused | None:
 def post_only_allowed(
     order_type: OrderType, time_in_force: TimeInForce, *, post_only: bool
 ) -> Refused | None:
-    """Post-only goes with resting limit orders only."""
+    """Post-only goes with good-til-cancelled limit orders only."""
     rests = order_type is OrderType.LIMIT and time_in_force is TimeInForce.GTC
     return Refused(11055, "post_only_not_allowed") if post_only and not rests else None
+
+
+def kind(request: OrderRequest) -> Refused | None:
+    """What does not go together: only limit orders are hidden or protected, only orders that may
+    rest are hidden."""
+    limit = request.order_type is OrderType.LIMIT
+    rests = request.time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
+    if request.mmp and not limit:
+        return invalid("mmp", "only limit orders can be under market maker protection")
+    if request.display_amount is not None and not (limit and rests):
+        return invalid("display_amount", "only resting limit orders can be hidden")
+    return None
+
+
+def display(contract: Contract, amount: float, shown: float | None) -> Refused | None:
+    """A slice is a whole number of lots, at least a hundred of them and a hundredth of the order."""
+    if shown is None or shown == amount:
+        return None
+    if not math.isfinite(shown) or not is_multiple(shown, contract.step):
+        return invalid("display_amount", "must be a multiple of the minimum amount")
+    least = max(DISPLAY_SHARE * contract.step, amount / DISPLAY_SHARE)
+    if not least <= shown < amount:
+        return invalid("display_amount", f"must be at least {least:g} and less than the amount")
+    return None
+
+
+def protection(
+    account: Account, shield: Shield | None, now: Nanos, *, quantity_fits: bool, code: int
+) -> Refused | None:
+    """A protected order needs the feature, a configuration, no freeze, and room under it."""
+    if not account.mmp_enabled or shield is None:
+        return MMP_REQUIRED
+    if shield.is_frozen(now):
+        return MMP_FROZEN
+    if not quantity_fits:
+        return Refused(code, "other_reject max_quote_quantity_exceeded")
+    return None
+
+
+def mmp_unchanged(wanted: bool | None, *, protected: bool) -> Refused | None:
+    """An edit can neither put an order under protection nor take it out."""
+    if wanted is not None and wanted is not protected:
+        return invalid("mmp", "cannot be changed by an edit")
+    return None
 
 
 def reducible(account: Account, position: Position, sign: int, but: str = "") -> int:
@@ -98,9 +176,8 @@ def reducible(account: Account, position: Position, sign: int, but: str = "") ->
         return 0
     resting = sum(
         order.remaining
-        for order in account.orders.values()
-        if order.reduce_only
-        and order.sign == sign
+        for order in account.reducing.values()
+        if order.sign == sign
         and order.instrument.name == position.contract.name
         and order.order_id != but
     )
@@ -108,26 +185,28 @@ def reducible(account: Account, position: Position, sign: int, but: str = "") ->
 
 
 def self_match(
-    account: Account, contract: Contract, sign: int, tick: int, lots: int
-) -> Refused | None:
-    """In reject mode an order that would reach one of its owner's is refused."""
+    account: Account, contract: Contract, sign: int, tick: int, lots: int, kin: Kin
+) -> bool:
+    """Whether, in reject mode, an order would reach one that it must not trade with."""
     if account.self_match is SelfMatch.CANCEL_MAKER:
-        return None
+        return False
     left = lots
     for maker in contract.book.reach(sign, tick):
         if left <= 0:
             break
-        if maker.account == account.name:
-            return Refused(10003, "order_overlap")
-        left -= maker.remaining
-    return None
+        if kin(account, maker.account):
+            return True
+        left -= maker.visible
+    return False
 
 
-def fillable(account: Account, contract: Contract, sign: int, tick: int, lots: int) -> bool:
+def fillable(
+    account: Account, contract: Contract, sign: int, tick: int, lots: int, kin: Kin
+) -> bool:
     """Whether the whole order can trade at once with others."""
     left = lots
     for maker in contract.book.reach(sign, tick):
-        if maker.account != account.name:
+        if not kin(account, maker.account):
             left -= maker.remaining
         if left <= 0:
             return True
@@ -141,6 +220,11 @@ def margin(account: Account, contract: Contract, sign: int, lots: int) -> Refuse
     if account.house or position.exposure(buys, sells) <= position.exposure():
         return None
     available = account.equity(contract.instrument.settlement)
-    if margin_after(account, position, buys, sells) > available:
+    if margin_after(account, position, buys, sells) * QUANTA > available:
         return Refused(10009, "not_enough_funds")
     return None
+
+
+def invalid(param: str, reason: str) -> Refused:
+    """The usual answer to a parameter that cannot be."""
+    return Refused(-32602, "Invalid params", {"reason": reason, "param": param})

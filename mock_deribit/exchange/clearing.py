@@ -1,18 +1,19 @@
-"""Clearing: what a match does to the two accounts, the tape and the exchange's own purse.
+"""Clearing: what a match does to the two accounts, the tape and the ledger.
 
 Every match is booked twice with opposite signs and the same lots and price, so positions of all accounts
-sum to zero; each side's fee leaves its balance and enters `fees`, so that money is conserved. Fees are
-rate times notional in the settlement coin, rounded to eight decimals (a rebate is a negative fee).
+sum to zero; each side's fee leaves its balance and enters the ledger's purse, so that money is conserved.
+Fees are rate times notional in the settlement coin, rounded to eight decimals (a rebate is a negative fee).
 """
 
-from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.account import Account, coin, quanta
 from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.messages import PublicTrade, UserTrade
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
+from mock_deribit.exchange.records import SettlementType
 from shared.kernel import Nanos
-from shared.units import round_satoshi
 
 
 class Half:
@@ -21,7 +22,7 @@ class Half:
     __slots__ = ("fee", "maker", "match", "order", "profit")
 
     def __init__(
-        self, order: Order, match: PublicTrade, fee: float, profit: float, *, maker: bool
+        self, order: Order, match: PublicTrade, fee: int, profit: int, *, maker: bool
     ) -> None:
         self.order = order
         self.match = match
@@ -37,24 +38,32 @@ class Half:
             order_id=order.order_id,
             side=order.side,
             maker=self.maker,
-            fee=self.fee,
+            fee=coin(self.fee, 8),
             fee_currency=order.instrument.settlement,
-            profit_loss=round_satoshi(self.profit),
+            profit_loss=coin(self.profit, 8),
             state=order.state,
             order_type=order.order_type,
             post_only=order.post_only,
             reduce_only=order.reduce_only,
             label=order.label,
+            mmp=order.group is not None,
+            risk_reducing=order.risk_reducing,
+            is_liquidation=order.is_liquidation,
+            quote_set_id=order.quote_set_id,
+            quote_id=order.quote_id,
         )
 
 
 class Clearing:
-    """Books matches, fees and deliveries."""
+    """Books matches and deliveries. `hidden_pays_taker`: a refilled iceberg pays the taker's rate."""
 
-    def __init__(self, numbering: Numbering, outbox: Outbox) -> None:
+    def __init__(
+        self, numbering: Numbering, outbox: Outbox, ledger: Ledger, *, hidden_pays_taker: bool
+    ) -> None:
         self._numbering = numbering
         self._outbox = outbox
-        self.fees: dict[str, float] = {}
+        self._ledger = ledger
+        self._hidden_pays_taker = hidden_pays_taker
 
     def trade(
         self,
@@ -66,30 +75,25 @@ class Clearing:
     ) -> tuple[Half, Half]:
         """Match lots of two orders at the resting one's price; the taker's half, then the maker's."""
         taking, making = taker[1], maker[1]
-        match = self._print(now, contract, taking, making.price, lots)
+        match = self._print(now, contract, taking, making, lots)
         contract.book.reduce(making, lots)
         maker[0].position(contract).add_open(making, -lots)
         for order in (making, taking):
             order.take_fill(lots, match.price, now)
+        worth = contract.worth(match.price)
         return (
-            self._settle(contract, *taker, match, lots, maker=False),
-            self._settle(contract, *maker, match, lots, maker=True),
+            self._settle(contract, *taker, match, lots, worth, maker=False),
+            self._settle(contract, *maker, match, lots, worth, maker=True),
         )
 
-    def charge(self, account: Account, currency: str, fee: float) -> None:
-        """Move a fee from an account to the exchange (negative: a rebate)."""
-        account.credit(currency, -fee)
-        self.fees[currency] = self.fees.get(currency, 0.0) + fee
-
-    def deliver(self, contract: Contract, account: Account, price: float) -> None:
-        """Close a position at the delivery price and charge the delivery fee."""
+    def deliver(self, now: Nanos, contract: Contract, account: Account, price: float) -> None:
+        """Settle a position at the delivery price, close it there and charge the delivery fee."""
         position, instrument = account.position(contract), contract.instrument
+        amount = contract.amount(abs(position.lots))
+        fee = quanta(instrument.fee(amount, price, contract.listing.delivery_fee))
+        self._ledger.settle(now, account, position, price, SettlementType.DELIVERY, fee)
         if position.lots:
-            amount = contract.amount(abs(position.lots))
-            fee = round_satoshi(instrument.fee(amount, price, contract.listing.delivery_fee))
-            self._move(contract, account, -position.lots, price)
-            self.charge(account, instrument.settlement, fee)
-        account.credit(instrument.settlement, position.close_session(price))
+            self._move(contract, account, -position.lots, contract.worth(price))
 
     def _settle(
         self,
@@ -98,28 +102,33 @@ class Clearing:
         order: Order,
         match: PublicTrade,
         lots: int,
+        worth: int,
         *,
         maker: bool,
     ) -> Half:
         instrument = contract.instrument
-        rate = instrument.maker_fee if maker else instrument.taker_fee
-        fee = round_satoshi(instrument.fee(match.amount, match.price, rate))
-        profit = self._move(contract, account, order.sign * lots, match.price)
-        self.charge(account, instrument.settlement, fee)
+        cheap = maker and not (order.refilled and self._hidden_pays_taker)
+        rate = instrument.maker_fee if cheap else instrument.taker_fee
+        if order.is_liquidation:
+            rate = contract.listing.liquidation_fee
+        fee = quanta(instrument.fee(match.amount, match.price, rate))
+        profit = self._move(contract, account, order.sign * lots, worth)
+        self._ledger.charge(account, instrument.settlement, fee)
         return Half(order, match, fee, profit, maker=maker)
 
-    def _move(self, contract: Contract, account: Account, signed_lots: int, price: float) -> float:
+    def _move(self, contract: Contract, account: Account, signed_lots: int, worth: int) -> int:
         position = account.position(contract)
         before = abs(position.lots)
-        profit = position.trade(signed_lots, price)
+        profit = position.trade(signed_lots, worth)
         contract.gross_lots += abs(position.lots) - before
         return profit
 
     def _print(
-        self, now: Nanos, contract: Contract, taking: Order, price: float, lots: int
+        self, now: Nanos, contract: Contract, taking: Order, making: Order, lots: int
     ) -> PublicTrade:
-        valuation, tape = contract.valuation, contract.tape
+        valuation, tape, price = contract.valuation, contract.tape, making.price
         valuation.accrue(now)
+        sides = ("M" if making.is_liquidation else "") + ("T" if taking.is_liquidation else "")
         match = PublicTrade(
             trade_id=self._numbering.trade_id(contract.instrument.settlement),
             trade_seq=tape.next_sequence(),
@@ -131,6 +140,7 @@ class Clearing:
             tick_direction=tape.tick_direction(price),
             mark_price=valuation.mark,
             index_price=valuation.index,
+            liquidation=sides or None,
         )
         tape.record(match, contract.instrument)
         self._outbox.public_trade(match)

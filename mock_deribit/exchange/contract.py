@@ -1,4 +1,14 @@
-"""One listed instrument while it lives: its book, prices, tape and state."""
+"""One listed instrument while it lives: its book, prices, tape and state.
+
+Sizes inside are lots of the instrument's amount step, prices ticks of the listing's grid, which is finer
+than any tick the instrument may get, so that its tick can change while orders rest. Money is integer quanta
+of 1e-18 coin: `worth` is what one lot counts at a price, `-step / price` for inverse and `step * price`
+for linear contracts, so that the profit of n lots from a to b is `n * (worth(b) - worth(a))` for both.
+"""
+
+from collections import deque
+
+import msgspec
 
 from mock_deribit.exchange.book import ASK, BID, Book
 from mock_deribit.exchange.events import (
@@ -11,30 +21,45 @@ from mock_deribit.exchange.messages import (
     TickerView,
 )
 from mock_deribit.exchange.numbering import Numbering
+from mock_deribit.exchange.records import Settlement
+from mock_deribit.exchange.rules import Rules
 from mock_deribit.exchange.tape import Tape
 from mock_deribit.exchange.valuation import Valuation
+from shared.instruments import Instrument, Payoff, TickStep
 from shared.kernel import Nanos
-from shared.units import HOUR, Side, on_grid, round_down, round_up
+from shared.units import HOUR, Side, is_multiple, on_grid, round_down, round_up
+
+QUANTA = 10**18
+"""Quanta in a coin."""
+_SETTLEMENTS_MAX = 1_000
 
 
 class Contract:
-    """Everything the exchange knows of one instrument. Sizes inside are lots, prices ticks."""
+    """Everything the exchange knows of one instrument."""
 
-    def __init__(self, now: Nanos, listing: Listing, index: float, numbering: Numbering) -> None:
+    def __init__(
+        self, now: Nanos, listing: Listing, index: float, numbering: Numbering, rules: Rules
+    ) -> None:
         self.listing = listing
         self.instrument = listing.instrument
         self.name = listing.name
-        self.tick = self.instrument.tick
+        self.grid = listing.grid
         self.step = self.instrument.amount_step
         self.state = self.instrument.state
         self.locked = False
+        self.hold = Nanos(0 if listing.exempt_from_hold else round(rules.hold_ms * 1e6))
         self.book = Book()
         self.tape = Tape()
-        self.valuation = Valuation(now, listing, index)
+        self.valuation = Valuation(now, listing, index, rules.mark_window_seconds)
         self.settlement_price = round(index, 2)
         self.delivery_price: float | None = None
         self.estimated_delivery_price: float | None = None
         self.gross_lots = 0
+        self.archive_at: Nanos | None = None
+        self.settlements: deque[Settlement] = deque(maxlen=_SETTLEMENTS_MAX)
+        self._inverse = self.instrument.payoff is Payoff.INVERSE
+        self._scale = self.step * QUANTA
+        self._prices: dict[int, float] = {}
         self._numbering = numbering
         self._change_id = numbering.change_id()
         self._told_best: tuple[int | None, int | None] = (None, None)
@@ -42,11 +67,70 @@ class Contract:
 
     def price(self, tick: int) -> float:
         """Ticks to USD per coin."""
-        return on_grid(tick, self.tick)
+        price = self._prices.get(tick)
+        if price is None:
+            price = self._prices[tick] = on_grid(tick, self.grid)
+        return price
+
+    def tick(self, price: float) -> int:
+        """USD per coin to the nearest tick."""
+        return round(price / self.grid)
 
     def amount(self, lots: int) -> float:
         """Lots to the instrument's amount unit."""
         return on_grid(lots, self.step)
+
+    def worth(self, price: float) -> int:
+        """What one lot counts at a price, in quanta."""
+        return -round(self._scale / price) if self._inverse else round(self._scale * price)
+
+    def mark_worth(self) -> int:
+        """What one lot counts at the mark."""
+        return self.worth(self.valuation.mark)
+
+    def price_of(self, lots: int, cost: int) -> float:
+        """The average price behind the cost of a position."""
+        return -self._scale * lots / cost if self._inverse else cost / (self._scale * lots)
+
+    def margin_unit(self) -> float:
+        """What a base coin of margin is in the settlement coin."""
+        return 1.0 if self._inverse else self.valuation.index
+
+    def change_instrument(
+        self,
+        *,
+        tick: float | None = None,
+        tick_steps: tuple[TickStep, ...] | None = None,
+        maker_fee: float | None = None,
+        taker_fee: float | None = None,
+    ) -> None:
+        """Give the instrument another tick or other fees; what rests stays where it is.
+
+        Raises ValueError for a tick that is no multiple of the listing's grid.
+        """
+        present = self.instrument
+        steps = present.tick_steps if tick_steps is None else tick_steps
+        wanted = present.tick if tick is None else tick
+        for size in (wanted, *(step.tick for step in steps)):
+            if not size > 0.0 or not is_multiple(size, self.grid):
+                raise ValueError(
+                    f"a tick of {self.name} must be a positive multiple of {self.grid}, got {size}"
+                )
+        self.instrument = msgspec.structs.replace(
+            present,
+            tick=wanted,
+            tick_steps=steps,
+            maker_fee=present.maker_fee if maker_fee is None else maker_fee,
+            taker_fee=present.taker_fee if taker_fee is None else taker_fee,
+        )
+        self.listing = msgspec.structs.replace(self.listing, instrument=self.instrument)
+
+    def current(self) -> Listing:
+        """The listing with its present state."""
+        if self.instrument.state is self.state:
+            return self.listing
+        instrument: Instrument = msgspec.structs.replace(self.instrument, state=self.state)
+        return msgspec.structs.replace(self.listing, instrument=instrument)
 
     def best(self) -> tuple[float | None, float | None]:
         """Best bid and ask in USD per coin."""
@@ -63,14 +147,15 @@ class Contract:
             raise ValueError("nothing to stay inside of: the opposite side is empty")
         side = Side.BUY if sign > 0 else Side.SELL
         beyond = self.price(opposite - sign)
-        return round(self.instrument.passive_price(side, beyond) / self.tick)
+        return self.tick(self.instrument.passive_price(side, beyond))
 
     def band(self) -> tuple[float, float]:
         """Lowest price of a sell and highest price of a buy that the venue accepts now."""
         mark, width = self.valuation.mark, self.listing.price_band
+        low, high = mark * (1.0 - width), mark * (1.0 + width)
         return (
-            round_up(mark * (1.0 - width), self.tick),
-            round_down(mark * (1.0 + width), self.tick),
+            round_up(low, self.instrument.tick_at(low)),
+            round_down(high, self.instrument.tick_at(high)),
         )
 
     def initial_margin(self, lots: int) -> float:

@@ -1,30 +1,29 @@
-"""★ The order desk: what happens to an order between its arrival and its end.
+"""★ The order desk: what an order must be before it may act, and what a change makes of it.
 
     limit, market    accepted -> open -> open (partly filled)* -> filled | cancelled
     IOC, FOK, market      -> filled | cancelled          never rests, told once, no `open` first
+    market_limit     takes what stands at the opposite best, and rests there as a limit order
     post-only        never takes: slides to one tick inside the opposite best, or 11054 in reject mode
     reduce-only      trimmed to the position at entry, and again whenever the position shrinks
     edit             keeps its place only when the size shrinks at the same price; else it leaves, is
                      checked and matched like a new order, and joins at the end; a post-only reject
                      at an edit cancels the order
 
-A request is checked completely before anything changes, so a refusal changes nothing. A trade happens at
-the resting order's price; each side pays its own fee (maker or taker rate of the listing, rounded to
-eight decimals) and the exchange collects it, so that money is conserved.
+A request is checked completely before anything changes (`Draft`, `Change`), so a refusal changes nothing,
+and whether it would take is known before it does.
 
-Source: Deribit's order-management article and changelogs. Decided here, because undocumented: an unfilled
-IOC or a failed FOK is a cancelled order, not an error; an edit to no more than what is filled is 11008;
-an edit that changes nothing keeps its place.
+Source: Deribit's order-management article and changelogs; what they leave open is in `rules`.
 """
+
+from typing import NamedTuple
 
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import Account
-from mock_deribit.exchange.clearing import Clearing, Half
 from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.execution import Execution
 from mock_deribit.exchange.messages import (
     OrderEdit,
     OrderRequest,
-    OrderState,
     OrderType,
     OrderView,
     Placed,
@@ -34,67 +33,84 @@ from mock_deribit.exchange.messages import (
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
+from mock_deribit.exchange.rules import Rules
 from shared.kernel import Nanos
 
-_FAR_TICKS = 2**40
+_FAR_TICKS = 2**60
+
+
+class Tag(NamedTuple):
+    """What an order is beside the request: under which protection, which quote, a liquidation's."""
+
+    group: str | None = None
+    quote_id: str | None = None
+    quote_set_id: str | None = None
+    liquidation: bool = False
+    held: float = 0.0
+
+
+PLAIN = Tag()
+UNDER_PLAIN_PROTECTION = Tag(group="")
+
+
+class Draft(NamedTuple):
+    """A request that has passed every check; `overlaps`: it is to be answered with a cancelled order."""
+
+    sign: int
+    tick: int
+    lots: int
+    overlaps: bool
+    takes: bool
+
+
+class Change(NamedTuple):
+    """An edit that has passed every check; `rejected`: it would have taken, which costs the order."""
+
+    tick: int
+    lots: int
+    post_only: bool
+    reject_post_only: bool
+    reduce_only: bool
+    display: int
+    rejected: bool
+    takes: bool
 
 
 class Desk:
     """Takes, changes and cancels orders of accounts on contracts."""
 
     def __init__(
-        self,
-        accounts: dict[str, Account],
-        clearing: Clearing,
-        numbering: Numbering,
-        outbox: Outbox,
+        self, execution: Execution, numbering: Numbering, outbox: Outbox, rules: Rules
     ) -> None:
-        self._accounts = accounts
+        self._execution = execution
         self._numbering = numbering
         self._outbox = outbox
-        self._clearing = clearing
-        self._arrivals = 0
+        self._rules = rules
 
     def place(
-        self, now: Nanos, account: Account, contract: Contract, request: OrderRequest
+        self,
+        now: Nanos,
+        account: Account,
+        contract: Contract,
+        request: OrderRequest,
+        tag: Tag = PLAIN,
     ) -> Placed | Refused:
         """Check, match and rest a new order."""
-        refused = (
-            checks.state_for_orders(contract)
-            or checks.deadline(now, request.valid_until)
-            or checks.post_only_allowed(
-                request.order_type, request.time_in_force, post_only=request.post_only
-            )
-            or checks.size(contract, request.amount)
-        )
-        if refused is not None:
-            return refused
-        sign, lots = request.side.sign, round(request.amount / contract.step)
-        tick = self._limit(account, contract, sign, request)
-        if isinstance(tick, Refused):
-            return tick
-        if request.post_only:
-            tick = _stay_inside(contract, sign, tick, reject=request.reject_post_only)
-            if isinstance(tick, Refused):
-                return tick
-        if request.reduce_only:
-            lots = min(lots, checks.reducible(account, account.position(contract), sign))
-            if not lots:
-                return Refused(11030, "other_reject invalid_reduce_only_order")
-        refused = checks.self_match(account, contract, sign, tick, lots) or checks.margin(
-            account, contract, sign, lots
-        )
-        if refused is not None:
-            return refused
-        self._arrivals += 1
+        if request.mmp:
+            tag = UNDER_PLAIN_PROTECTION
+        draft = self.draft(now, account, contract, request, tag)
+        if isinstance(draft, Refused):
+            return draft
+        shown = request.display_amount
         order = Order(
-            number=self._arrivals,
+            number=self._execution.arrival(),
             order_id=self._numbering.order_id(contract.instrument.settlement),
             account=account.name,
             instrument=contract.instrument,
-            sign=sign,
-            tick=tick,
-            lots=lots,
+            sign=draft.sign,
+            tick=draft.tick,
+            price=contract.price(draft.tick),
+            lots=draft.lots,
             order_type=request.order_type,
             time_in_force=request.time_in_force,
             post_only=request.post_only,
@@ -103,188 +119,224 @@ class Desk:
             label=request.label,
             created=now,
             updated=now,
+            display=_slice(contract, shown, draft.lots),
+            group=tag.group,
+            quote_id=tag.quote_id,
+            quote_set_id=tag.quote_set_id,
+            is_liquidation=tag.liquidation,
         )
-        return self._execute(now, account, contract, order)
+        if draft.overlaps:
+            return self._execution.overlapped(now, account, contract, order)
+        return self._execution.execute(now, account, contract, order)
+
+    def draft(
+        self, now: Nanos, account: Account, contract: Contract, request: OrderRequest, tag: Tag
+    ) -> Draft | Refused:
+        """Check a new order and find its limit and size."""
+        refused = (
+            checks.state_for_orders(contract)
+            or checks.deadline(now, request.valid_until)
+            or checks.kind(request)
+            or checks.post_only_allowed(
+                request.order_type, request.time_in_force, post_only=request.post_only
+            )
+            or checks.size(contract, request.amount, self._rules.off_lot_code)
+            or checks.display(contract, request.amount, request.display_amount)
+        )
+        if refused is not None:
+            return refused
+        sign, lots = request.side.sign, round(request.amount / contract.step)
+        tick = self._limit(account, contract, sign, request, tag)
+        if isinstance(tick, Refused):
+            return tick
+        if request.post_only:
+            tick = _stay_inside(contract, sign, tick, reject=request.reject_post_only)
+            if isinstance(tick, Refused):
+                return tick
+        if request.reduce_only:
+            room = checks.reducible(account, account.position(contract), sign)
+            if not room or (lots > room and self._rules.reduce_only_excess == "reject"):
+                return checks.NOT_REDUCING
+            lots = min(lots, room)
+        refused = self._covered(now, account, contract, tag, (sign, lots, tick))
+        if refused is None and not tag.liquidation:
+            refused = self._fundable(account, contract, tag, sign, lots)
+        if refused is not None:
+            return refused
+        takes = contract.book.crosses(sign, tick)
+        overlaps = takes and self._overlaps(account, contract, sign, tick, lots)
+        if overlaps and self._rules.overlap_answer == "error":
+            return checks.OVERLAP
+        if (
+            request.time_in_force is TimeInForce.FOK
+            and self._rules.fok_failure == "error"
+            and not checks.fillable(account, contract, sign, tick, lots, self._execution.kin)
+        ):
+            return checks.NOT_FILLABLE
+        return Draft(sign, tick, lots, overlaps, takes)
 
     def edit(
-        self, now: Nanos, account: Account, contract: Contract, order: Order, edit: OrderEdit
+        self,
+        now: Nanos,
+        account: Account,
+        contract: Contract,
+        order: Order,
+        edit: OrderEdit,
+        *,
+        idle_keeps_place: bool | None = None,
     ) -> Placed | Refused:
-        """Change a resting order."""
+        """Change a resting order. `idle_keeps_place`: another rule than the venue's for this one."""
+        change = self.change(now, account, contract, order, edit)
+        if isinstance(change, Refused):
+            return change
+        if change.rejected:
+            view = self.cancel(now, account, contract, order, "edit_post_only_reject")
+            return Placed(view, ())
+        if change.lots <= order.filled:
+            return Placed(self.cancel(now, account, contract, order, "user_request"), ())
+        self._outbox.touch(contract)
+        order.replaced, order.updated = True, now
+        order.post_only, order.reject_post_only = change.post_only, change.reject_post_only
+        idle = self._rules.idle_edit_keeps_place if idle_keeps_place is None else idle_keeps_place
+        if (change.tick, change.display) == (order.tick, order.display) and (
+            change.lots < order.lots or (change.lots == order.lots and idle)
+        ):
+            order.reduce_only = change.reduce_only
+            self._execution.rank_reducing(account, order)
+            self._execution.shrink(account, contract, order, order.lots - change.lots)
+            self._outbox.order(account, contract, order)
+            self._execution.commit(now)
+            return Placed(order.view(), ())
+        self._execution.unrest(account, contract, order)
+        order.reduce_only, order.display = change.reduce_only, change.display
+        order.number, order.hidden, order.refilled = self._execution.arrival(), 0, False
+        order.tick, order.lots, order.price = change.tick, change.lots, contract.price(change.tick)
+        return self._execution.execute(now, account, contract, order)
+
+    def change(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, edit: OrderEdit
+    ) -> Change | Refused:
+        """Check an edit and find what it makes of the order."""
         amount = contract.amount(order.lots) if edit.amount is None else edit.amount
         limit = order.price if edit.price is None else edit.price
+        shown = contract.amount(order.display) if order.display else None
+        shown = shown if edit.display_amount is None else edit.display_amount
         refused = (
             checks.state_for_orders(contract)
             or checks.deadline(now, edit.valid_until)
-            or checks.size(contract, amount)
-            or checks.price(contract, limit)
+            or checks.mmp_unchanged(edit.mmp, protected=order.group is not None)
+            or checks.size(contract, amount, self._rules.off_lot_code)
+            or checks.display(contract, amount, shown)
         )
-        if refused is None and limit != order.price and not account.house:
-            refused = checks.band(contract, order.sign, limit)
+        if refused is None and limit != order.price:
+            refused = checks.price(contract, limit)
+            if refused is None and not account.house:
+                refused = checks.band(contract, order.sign, limit)
         if refused is not None:
             return refused
-        lots, tick = round(amount / contract.step), round(limit / contract.tick)
-        if lots <= order.filled:
-            return Refused(11008, "already_filled")
-        post_only = _or(edit.post_only, order.post_only)
-        reject = _or(edit.reject_post_only, order.reject_post_only)
-        reduce_only = _or(edit.reduce_only, order.reduce_only)
+        lots, tick = round(amount / contract.step), contract.tick(limit)
+        if lots <= order.filled and self._rules.edit_to_filled == "refuse":
+            return checks.ALREADY_FILLED
+        post_only = self._flag(edit.post_only, order.post_only)
+        reject = self._flag(edit.reject_post_only, order.reject_post_only)
+        reduce_only = self._flag(edit.reduce_only, order.reduce_only)
         if reduce_only:
             position = account.position(contract)
             most = checks.reducible(account, position, order.sign, but=order.order_id)
             lots = min(lots, order.filled + most)
-            if lots <= order.filled:
-                return Refused(11030, "other_reject invalid_reduce_only_order")
+            if not most:
+                return checks.NOT_REDUCING
         if post_only:
             inside = _stay_inside(contract, order.sign, tick, reject=reject)
             if inside is checks.POST_ONLY_REJECT:
-                view = self.cancel(now, account, contract, order, "edit_post_only_reject")
-                return Placed(view, ())
+                return Change(tick, lots, post_only, reject, reduce_only, 0, True, takes=False)
             if isinstance(inside, Refused):
                 return inside
             tick = inside
-        refused = checks.self_match(
-            account, contract, order.sign, tick, lots - order.filled
-        ) or checks.margin(account, contract, order.sign, lots - order.lots)
+        left = lots - order.filled
+        tag = Tag(group=order.group)
+        place = (order.sign, left, tick)
+        refused = self._covered(now, account, contract, tag, place, but=order.order_id)
+        takes = contract.book.crosses(order.sign, tick)
+        if refused is None:
+            refused = self._fundable(account, contract, tag, order.sign, lots - order.lots)
+        if refused is None and takes and self._overlaps(account, contract, order.sign, tick, left):
+            refused = checks.OVERLAP
         if refused is not None:
             return refused
-        self._outbox.touch(contract)
-        order.replaced, order.updated = True, now
-        order.post_only, order.reject_post_only = post_only, reject
-        order.reduce_only = reduce_only
-        if tick == order.tick and lots <= order.lots:
-            self._shrink(account, contract, order, order.lots - lots)
-            self._outbox.order(account, contract, order)
-            self._outbox.commit(now)
-            return Placed(order.view(), ())
-        self._unrest(account, contract, order)
-        self._arrivals += 1
-        order.number, order.tick, order.lots = self._arrivals, tick, lots
-        return self._execute(now, account, contract, order)
+        display = _slice(contract, shown, lots)
+        return Change(tick, lots, post_only, reject, reduce_only, display, False, takes)
 
     def cancel(
         self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
     ) -> OrderView:
         """Take a resting order out of the book for good."""
-        self._outbox.touch(contract)
-        self._close(now, account, contract, order, reason)
-        self._outbox.commit(now)
+        self._execution.close(now, account, contract, order, reason)
+        self._execution.commit(now)
         return order.view()
 
+    def _flag(self, wanted: bool | None, present: bool) -> bool:
+        if wanted is None:
+            return present and self._rules.edit_keeps_flags
+        return wanted
+
+    def _overlaps(
+        self, account: Account, contract: Contract, sign: int, tick: int, lots: int
+    ) -> bool:
+        return checks.self_match(account, contract, sign, tick, lots, self._execution.kin)
+
+    def _covered(
+        self,
+        now: Nanos,
+        account: Account,
+        contract: Contract,
+        tag: Tag,
+        place: tuple[int, int, int],
+        but: str = "",
+    ) -> Refused | None:
+        """A protected order is covered by a protection with room for it."""
+        if tag.group is None:
+            return None
+        sign, lots, tick = place
+        shield = account.shields.get((contract.instrument.index, tag.group))
+        price = contract.price(tick)
+        fits = shield is None or shield.fits(contract, sign, lots, price, but, tag.held)
+        code = self._rules.quote_quantity_code
+        return checks.protection(account, shield, now, quantity_fits=fits, code=code)
+
+    def _fundable(
+        self, account: Account, contract: Contract, tag: Tag, sign: int, lots: int
+    ) -> Refused | None:
+        """Funds for it; a protected order's are reserved by its protection."""
+        return None if tag.group is not None else checks.margin(account, contract, sign, lots)
+
     def _limit(
-        self, account: Account, contract: Contract, sign: int, request: OrderRequest
+        self, account: Account, contract: Contract, sign: int, request: OrderRequest, tag: Tag
     ) -> int | Refused:
         """The limit in ticks; a market order's is the edge of the band."""
-        if request.order_type is OrderType.MARKET:
+        if request.order_type is not OrderType.LIMIT:
             if account.house:
                 return sign * _FAR_TICKS
             low, high = contract.band()
-            return round((high if sign > 0 else low) / contract.tick)
+            edge = contract.tick(high if sign > 0 else low)
+            if request.order_type is OrderType.MARKET:
+                return edge
+            opposite = contract.book.best(-sign)
+            if opposite is None:
+                return checks.NO_LIQUIDITY
+            return min(edge, opposite) if sign > 0 else max(edge, opposite)
         refused = checks.price(contract, request.price)
         if refused is None and request.price is not None and not account.house:
             refused = checks.band(contract, sign, request.price)
         if refused is not None:
             return refused
-        return round((request.price or 0.0) / contract.tick)
-
-    def _execute(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
-        """Match an order that has passed every check, and rest or cancel what is left."""
-        self._outbox.touch(contract)
-        kills = order.time_in_force is TimeInForce.FOK and not checks.fillable(
-            account, contract, order.sign, order.tick, order.remaining
-        )
-        halves = [] if kills else self._match(now, account, contract, order)
-        if order.remaining:
-            self._rest_or_kill(account, contract, order)
-        self._outbox.order(account, contract, order)
-        trades = () if account.house else tuple([half.told() for half in halves])
-        for trade in trades:
-            account.trades.append(trade)
-            self._outbox.fill(account, trade)
-        if trades:
-            self._trim_reduce_only(now, account, contract)
-        view = order.view()
-        if order.state is not OrderState.OPEN and not account.house:
-            account.closed[order.order_id] = view
-        self._outbox.commit(now)
-        return Placed(view, trades)
-
-    def _match(self, now: Nanos, account: Account, contract: Contract, order: Order) -> list[Half]:
-        """Trade with the front of the other half while prices meet; the taker's halves."""
-        halves = []
-        book = contract.book
-        while order.remaining and book.crosses(order.sign, order.tick):
-            maker = book.front(-order.sign)
-            owner = self._accounts[maker.account]
-            if owner is account:
-                self._close(now, account, contract, maker, "order_overlap")
-                continue
-            lots = min(order.remaining, maker.remaining)
-            taken, made = self._clearing.trade(
-                now, contract, (account, order), (owner, maker), lots
-            )
-            halves.append(taken)
-            if maker.state is OrderState.FILLED:
-                del owner.orders[maker.order_id]
-            if not owner.house:
-                self._tell_maker(now, owner, contract, made)
-        return halves
-
-    def _tell_maker(self, now: Nanos, owner: Account, contract: Contract, half: Half) -> None:
-        maker, trade = half.order, half.told()
-        if maker.state is OrderState.FILLED:
-            owner.closed[maker.order_id] = maker.view()
-        owner.trades.append(trade)
-        self._outbox.order(owner, contract, maker)
-        self._outbox.fill(owner, trade)
-        self._trim_reduce_only(now, owner, contract)
-
-    def _rest_or_kill(self, account: Account, contract: Contract, order: Order) -> None:
-        rests = order.time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
-        if rests and order.order_type is OrderType.LIMIT:
-            contract.book.add(order)
-            account.orders[order.order_id] = order
-            account.position(contract).add_open(order, order.remaining)
-        else:
-            order.state = OrderState.CANCELLED
-
-    def _trim_reduce_only(self, now: Nanos, account: Account, contract: Contract) -> None:
-        """Keep resting reduce-only orders within what is left to reduce, oldest first."""
-        lots = account.position(contract).lots
-        left = abs(lots)
-        for order in list(account.orders.values()):
-            if not order.reduce_only or order.instrument.name != contract.name:
-                continue
-            allowed = min(left, order.remaining) if order.sign * lots < 0 else 0
-            left -= allowed
-            if not allowed:
-                self._close(now, account, contract, order, "risk_mitigation")
-            elif allowed < order.remaining:
-                self._shrink(account, contract, order, order.remaining - allowed)
-                self._outbox.order(account, contract, order)
-
-    def _shrink(self, account: Account, contract: Contract, order: Order, lots: int) -> None:
-        """Take lots off a resting order; it keeps its place."""
-        contract.book.reduce(order, lots)
-        account.position(contract).add_open(order, -lots)
-        order.lots -= lots
-
-    def _unrest(self, account: Account, contract: Contract, order: Order) -> None:
-        contract.book.remove(order)
-        account.position(contract).add_open(order, -order.remaining)
-        del account.orders[order.order_id]
-
-    def _close(
-        self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
-    ) -> None:
-        self._unrest(account, contract, order)
-        order.state, order.cancel_reason, order.updated = OrderState.CANCELLED, reason, now
-        if not account.house:
-            account.closed[order.order_id] = order.view()
-        self._outbox.order(account, contract, order)
+        return contract.tick(request.price or 0.0)
 
 
-def _or(wanted: bool | None, present: bool) -> bool:
-    return present if wanted is None else wanted
+def _slice(contract: Contract, shown: float | None, lots: int) -> int:
+    """Lots of an iceberg's slice, 0 for an order that shows whole."""
+    display = 0 if shown is None else round(shown / contract.step)
+    return display if display < lots else 0
 
 
 def _stay_inside(contract: Contract, sign: int, tick: int, *, reject: bool) -> int | Refused:

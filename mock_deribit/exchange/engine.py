@@ -1,128 +1,82 @@
 """The exchange: one object that owns books, accounts, orders, prices and the events they cause.
 
-Owns: the public face of the engine. Every method that acts takes `now` (which never runs back), returns
-a value or `Refused`, and leaves events to be `drain`ed in the order in which they happened. Within one
-request: order updates, user trades, public trades, book changes, position and portfolio changes, ticker
+Owns: the public face of the engine, in three parts: what can be asked (`Inquiry`), what its operator can do
+(`Operations`), and here what traders can do. Every method that acts takes `now` (which never runs back),
+returns a value or `Refused`, and leaves events to be `drain`ed in the order in which they happened. Within
+one request: order updates, user trades, public trades, book changes, position and portfolio changes, ticker
 changes. An unknown account is a programmer's error (KeyError); an unknown instrument is `Refused`.
+
+A request that would trade at once on a book with a hold is answered `Held`; its answer is the event
+`HoldEnded` with the same ticket.
 """
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-import msgspec
 
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import Account
-from mock_deribit.exchange.clearing import Clearing
 from mock_deribit.exchange.contract import Contract
-from mock_deribit.exchange.desk import Desk
-from mock_deribit.exchange.events import (
-    Event,
-    IndexChanged,
-    LockChanged,
-)
-from mock_deribit.exchange.listing import Listing
+from mock_deribit.exchange.desk import PLAIN, UNDER_PLAIN_PROTECTION
+from mock_deribit.exchange.maker_messages import MassQuote, MassQuoted, Protection, QuoteFilter
 from mock_deribit.exchange.messages import (
-    BookView,
-    FundingHour,
+    Held,
     OrderEdit,
     OrderRequest,
+    OrderState,
     OrderType,
     OrderView,
     Placed,
-    PortfolioView,
-    PositionView,
-    PublicTrade,
     Refused,
     SelfMatch,
-    TickerView,
-    UserTrade,
 )
-from mock_deribit.exchange.numbering import Numbering
+from mock_deribit.exchange.operations import Operations
 from mock_deribit.exchange.order import Order
-from mock_deribit.exchange.outbox import Outbox
-from mock_deribit.exchange.settlement import Timetable
-from shared.instruments import BookState, Instrument
+from mock_deribit.exchange.protection import Shield
+from mock_deribit.exchange.queries import fitting
 from shared.kernel import Nanos
 from shared.units import Side
 
+_SECONDS_MAX = 3_600
 
-class Exchange:
-    """Deribit's engine, told the time. `index_prices` must name every index listed (KeyError)."""
 
-    def __init__(
-        self, now: Nanos, listings: Sequence[Listing], index_prices: Mapping[str, float], seed: str
-    ) -> None:
-        numbering = Numbering(seed)
-        self._now = now
-        self._indices = dict(index_prices)
-        self._contracts = {
-            listing.name: Contract(now, listing, self._indices[listing.instrument.index], numbering)
-            for listing in listings
-        }
-        self._accounts: dict[str, Account] = {}
-        self._locked: dict[str, bool] = {}
-        self._outbox = Outbox()
-        self._clearing = Clearing(numbering, self._outbox)
-        self._desk = Desk(self._accounts, self._clearing, numbering, self._outbox)
-        self._timetable = Timetable(
-            now, self._contracts, self._accounts, self._desk, self._clearing, self._outbox
-        )
+class Exchange(Operations):
+    """Deribit's engine, told the time."""
 
-    @property
-    def now(self) -> Nanos:
-        """The latest time the exchange was told."""
-        return self._now
+    # -- orders ----------------------------------------------------------------------------------
 
-    def open_account(
-        self,
-        name: str,
-        deposits: Mapping[str, float],
-        *,
-        house: bool = False,
-        self_match: SelfMatch = SelfMatch.REJECT_TAKER,
-    ) -> None:
-        """Open an account. A `house` account stands for the rest of the world: no margin, no price
-        band, no private events, no order history. Raises ValueError if the name is taken."""
-        if name in self._accounts:
-            raise ValueError(f"account {name!r} is already open; choose another name")
-        account = self._accounts[name] = Account(name, house=house, self_match=self_match)
-        for currency, amount in deposits.items():
-            account.credit(currency, amount)
-
-    def deposit(self, now: Nanos, account: str, currency: str, amount: float) -> None:
-        """Add coin to an account's balance (negative withdraws)."""
-        self.advance(now)
-        owner = self._accounts[account]
-        owner.credit(currency, amount)
-        self._outbox.funds(now, owner, currency)
-
-    def set_self_match(self, account: str, mode: SelfMatch) -> None:
-        """How the account wants its own crossings handled."""
-        self._accounts[account].self_match = mode
-
-    def place(self, now: Nanos, account: str, request: OrderRequest) -> Placed | Refused:
+    def place(self, now: Nanos, account: str, request: OrderRequest) -> Placed | Refused | Held:
         """Take a new order: check, match, rest."""
         self.advance(now)
-        contract = self._contracts.get(request.instrument)
+        owner, contract = self._accounts[account], self._contracts.get(request.instrument)
         if contract is None:
-            return checks.UNKNOWN_INSTRUMENT
-        return self._desk.place(now, self._accounts[account], contract, request)
+            return self._unknown_instrument()
+        if owner.liquidating:
+            return checks.ACCOUNT_LOCKED
+        if contract.hold:
+            return self._place_or_hold(now, owner, contract, request)
+        return self._desk.place(now, owner, contract, request)
 
-    def edit(self, now: Nanos, account: str, order_id: str, edit: OrderEdit) -> Placed | Refused:
-        """Change a resting order. A post-only reject cancels it and comes back as a cancelled order
-        with `cancel_reason` edit_post_only_reject."""
+    def edit(
+        self, now: Nanos, account: str, order_id: str, edit: OrderEdit
+    ) -> Placed | Refused | Held:
+        """Change a resting order; quotes are not found (10004). A post-only reject cancels it and
+        comes back as a cancelled order with `cancel_reason` edit_post_only_reject."""
         self.advance(now)
         owner = self._accounts[account]
         order = _resting(owner, order_id)
         if isinstance(order, Refused):
             return order
-        return self._desk.edit(now, owner, self._contract(order), order, edit)
+        if order.quote_id is not None:
+            return checks.NOT_FOUND
+        if owner.liquidating:
+            return checks.ACCOUNT_LOCKED
+        contract = self._contracts[order.instrument.name]
+        if contract.hold:
+            return self._edit_or_hold(now, owner, contract, order, edit)
+        return self._desk.edit(now, owner, contract, order, edit)
 
     def edit_by_label(
         self, now: Nanos, account: str, instrument: str, label: str, edit: OrderEdit
-    ) -> Placed | Refused:
+    ) -> Placed | Refused | Held:
         """Change the one open order with this label (10004 none, 13032 several)."""
-        found = [*_fitting(self._accounts[account].orders.values(), instrument, None, label)]
+        found = [*fitting(self._accounts[account].orders.values(), instrument, None, label)]
         if not found:
             return checks.NOT_FOUND
         if len(found) > 1:
@@ -138,8 +92,9 @@ class Exchange:
         order = _resting(owner, order_id)
         if isinstance(order, Refused):
             return order
-        contract = self._contract(order)
-        refused = checks.state_for_cancel(contract)
+        contract = self._contracts[order.instrument.name]
+        halted_too = self.rules.halted_takes_cancels
+        refused = checks.state_for_cancel(contract, halted_too=halted_too)
         return refused or self._desk.cancel(now, owner, contract, order, reason)
 
     def cancel_all(
@@ -151,19 +106,29 @@ class Exchange:
         currency: str | None = None,
         label: str | None = None,
         reason: str = "user_request",
+        freeze_quotes: bool = False,
     ) -> tuple[OrderView, ...]:
-        """Cancel every open order that fits the filters; books that allow no cancel are left out."""
-        orders = [*_fitting(self._accounts[account].orders.values(), instrument, currency, label)]
+        """Cancel every open order that fits the filters; books that allow no cancel are left out.
+
+        Requests that wait in a hold are withdrawn (13666); with `freeze_quotes` mass quotes are
+        refused for a second (13043).
+        """
+        self.advance(now)
+        owner = self._accounts[account]
+        self._hold.withdraw(now, account, instrument, currency, label)
+        if freeze_quotes:
+            self._quotes.freeze(now, owner)
+        orders = [*fitting(owner.orders.values(), instrument, currency, label)]
         answers = [self.cancel(now, account, order.order_id, reason) for order in orders]
         return tuple([answer for answer in answers if isinstance(answer, OrderView)])
 
     def close_position(
         self, now: Nanos, account: str, instrument: str, order_type: OrderType, price: float | None
-    ) -> Placed | Refused:
+    ) -> Placed | Refused | Held:
         """A reduce-only order of the position's full size."""
         contract = self._contracts.get(instrument)
         if contract is None:
-            return checks.UNKNOWN_INSTRUMENT
+            return self._unknown_instrument()
         lots = self._accounts[account].position(contract).lots
         request = OrderRequest(
             instrument=instrument,
@@ -175,208 +140,112 @@ class Exchange:
         )
         return self.place(now, account, request)
 
-    def open_orders(
-        self,
-        account: str,
-        *,
-        instrument: str | None = None,
-        currency: str | None = None,
-        label: str | None = None,
-    ) -> tuple[OrderView, ...]:
-        """Resting orders, oldest first."""
-        orders = sorted(self._accounts[account].orders.values(), key=lambda order: order.created)
-        return tuple(order.view() for order in _fitting(orders, instrument, currency, label))
-
-    def closed_orders(
-        self,
-        account: str,
-        *,
-        instrument: str | None = None,
-        currency: str | None = None,
-        label: str | None = None,
-    ) -> tuple[OrderView, ...]:
-        """Orders closed within the last 30 minutes, in order of their end."""
-        closed = self._accounts[account].closed.values()
-        return tuple(
-            view
-            for view in closed
-            if instrument in (None, view.instrument)
-            and currency in (None, self._contracts[view.instrument].instrument.settlement)
-            and label in (None, view.label)
-        )
-
-    def order(self, account: str, order_id: str) -> OrderView | Refused:
-        """One order, open or closed within the last 30 minutes (10004 otherwise)."""
+    def set_self_match(self, account: str, mode: SelfMatch, *, extended: bool = False) -> None:
+        """How the account wants its own crossings handled; `extended`: its subaccounts' too."""
         owner = self._accounts[account]
-        order = owner.orders.get(order_id)
-        if order is not None:
-            return order.view()
-        return owner.closed.get(order_id, checks.NOT_FOUND)
+        owner.self_match, owner.self_match_extended = mode, extended
 
-    def user_trades(
-        self,
-        account: str,
-        *,
-        instrument: str | None = None,
-        currency: str | None = None,
-        order_id: str | None = None,
-    ) -> tuple[UserTrade, ...]:
-        """The last 100,000 fills of the account, oldest first."""
-        return tuple(
-            fill
-            for fill in self._accounts[account].trades
-            if instrument in (None, fill.trade.instrument)
-            and currency in (None, fill.fee_currency)
-            and order_id in (None, fill.order_id)
-        )
+    # -- protection and mass quotes --------------------------------------------------------------
 
-    def position(self, account: str, instrument: str) -> PositionView:
-        """One position, flat if never traded. Raises KeyError for an unknown instrument."""
-        contract = self._contracts[instrument]
-        contract.valuation.accrue(self._now)
+    def set_protection(
+        self, now: Nanos, account: str, config: Protection
+    ) -> tuple[Protection, ...] | Refused:
+        """Set, replace or (with interval 0) remove a protection; answers what the account then has
+        on that index and group. Orders beyond a lower `max_quote_quantity` are cancelled
+        (`mmp_config_curtailment`), and so are those of a removed one."""
+        self.advance(now)
         owner = self._accounts[account]
-        ratio = owner.liquidation_ratio(contract.instrument.settlement)
-        return owner.position(contract).view(ratio)
+        if not owner.mmp_enabled:
+            return checks.MMP_REQUIRED
+        contracts = self._on_index(config.index)
+        refused = _unsound(config, known=bool(contracts))
+        if refused is not None:
+            return refused
+        key = (config.index, config.group)
+        shield = owner.shields.get(key)
+        if shield is None and config.interval_s:
+            owner.shields[key] = Shield(config, contracts[0])
+        elif shield is not None:
+            leaving = shield.configure(config, contracts)
+            for order in leaving:
+                contract = self._contracts[order.instrument.name]
+                self._desk.cancel(now, owner, contract, order, "mmp_config_curtailment")
+            if not config.interval_s:
+                del owner.shields[key]
+        return self.protections(account, config.index, config.group)
 
-    def positions(self, account: str, currency: str | None = None) -> tuple[PositionView, ...]:
-        """Positions ever held and not yet expired, flat ones included, in listing order."""
-        held = self._accounts[account].positions
-        return tuple(
-            self.position(account, name)
-            for name, contract in self._contracts.items()
-            if name in held
-            and contract.delivery_price is None
-            and currency in (None, contract.instrument.settlement)
+    def reset_protection(
+        self, now: Nanos, account: str, index: str, group: str = ""
+    ) -> Refused | None:
+        """End a freeze and start the counters anew (13040 without such a protection)."""
+        self.advance(now)
+        shield = self._accounts[account].shields.get((index, group))
+        if shield is None:
+            return checks.MMP_REQUIRED
+        shield.reset()
+        return None
+
+    def mass_quote(self, now: Nanos, account: str, request: MassQuote) -> MassQuoted | Refused:
+        """Place, amend and cancel many quotes (13902, 13042, 13043, 13903 or 13040 as a whole)."""
+        self.advance(now)
+        owner = self._accounts[account]
+        return (
+            checks.ACCOUNT_LOCKED if owner.liquidating else self._quotes.quote(now, owner, request)
         )
 
-    def portfolio(self, account: str, currency: str) -> PortfolioView:
-        """Balance, equity, margin and profit in one settlement currency."""
-        for contract in self._contracts.values():
-            contract.valuation.accrue(self._now)
-        return self._accounts[account].portfolio(currency)
-
-    def fees_paid(self, currency: str) -> float:
-        """Net trading and delivery fees the exchange has taken since it opened."""
-        return self._clearing.fees.get(currency, 0.0)
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """Names of all accounts in order of opening."""
-        return tuple(self._accounts)
-
-    @property
-    def listings(self) -> tuple[Listing, ...]:
-        """Everything listed, with its current state in `instrument.state`."""
-        return tuple(_current(contract) for contract in self._contracts.values())
-
-    def listing(self, instrument: str) -> Listing | None:
-        """One listing with its current state."""
-        contract = self._contracts.get(instrument)
-        return None if contract is None else _current(contract)
-
-    def book(self, instrument: str) -> BookView:
-        """The full book. Raises KeyError for an unknown instrument."""
-        return self._contracts[instrument].book_view()
-
-    def best(self, instrument: str) -> tuple[float | None, float | None]:
-        """Best bid and ask, None where a side is empty."""
-        return self._contracts[instrument].best()
-
-    def queue(
-        self, instrument: str, side: Side, price: float
-    ) -> tuple[tuple[str, str, float], ...]:
-        """(account, order id, amount) at a price in order of priority; for markets and tests."""
-        contract = self._contracts[instrument]
-        orders = contract.book.queue(side.sign, round(price / contract.tick))
-        return tuple((o.account, o.order_id, contract.amount(o.remaining)) for o in orders)
-
-    def amount_from(self, instrument: str, side: Side, price: float) -> float:
-        """What rests on a side at this price or better; for markets and tests."""
-        contract = self._contracts[instrument]
-        reached = contract.book.reach(-side.sign, round(price / contract.tick))
-        return contract.amount(sum(order.remaining for order in reached))
-
-    def taker_flow(self, instrument: str) -> float:
-        """Running sum of signed taker volume since the exchange opened, in base coin."""
-        return self._contracts[instrument].tape.taker_flow
-
-    def ticker(self, instrument: str) -> TickerView:
-        """Prices, band, funding and statistics. Raises KeyError for an unknown instrument."""
-        return self._contracts[instrument].ticker(self._now)
-
-    def trades(self, instrument: str) -> Sequence[PublicTrade]:
-        """The last 10,000 matches, oldest first."""
-        return self._contracts[instrument].tape.recent
-
-    def index_price(self, index: str) -> float:
-        """The last published index. Raises KeyError for an unknown one."""
-        return self._indices[index]
-
-    def is_locked(self, index: str) -> bool:
-        """Whether books on this index are locked."""
-        return self._locked.get(index, False)
-
-    def funding_value(self, instrument: str, start: Nanos, end: Nanos) -> float:
-        """Funding rate summed over a window, fraction of position value; minute resolution."""
-        return self._contracts[instrument].valuation.funded_between(start, end)
-
-    def funding_history(self, instrument: str, start: Nanos, end: Nanos) -> tuple[FundingHour, ...]:
-        """Hourly rows that end within the window, oldest first."""
-        return self._contracts[instrument].valuation.hours(start, end)
-
-    def set_index(self, now: Nanos, index: str, price: float) -> None:
-        """Publish an index price. Raises KeyError for an unknown index."""
+    def cancel_quotes(
+        self, now: Nanos, account: str, chosen: QuoteFilter, *, freeze: bool = False
+    ) -> tuple[OrderView, ...]:
+        """Cancel the quotes that fit; with `freeze` none are taken for a second (13043)."""
         self.advance(now)
-        if index not in self._indices:
-            raise KeyError(f"no index {index!r}; known: {', '.join(self._indices)}")
-        self._indices[index] = price
-        for contract in self._on_index(index):
-            contract.valuation.accrue(now)
-            contract.valuation.index = price
-        self._outbox.tell(IndexChanged(ts=now, index=index, price=price))
+        return self._quotes.cancel(now, self._accounts[account], chosen, freeze=freeze)
 
-    def set_state(self, now: Nanos, instrument: str, state: BookState) -> None:
-        """Move a book to a state; inactive and delivered cancel all its orders."""
-        self.advance(now)
-        self._timetable.change_state(now, self._contracts[instrument], state)
+    # -- inside ----------------------------------------------------------------------------------
 
-    def set_locked(self, now: Nanos, index: str, locked: bool) -> None:
-        """Lock or release every book on an index (cancels stay possible)."""
-        self.advance(now)
-        self._locked[index] = locked
-        for contract in self._on_index(index):
-            contract.locked = locked
-        self._outbox.tell(LockChanged(ts=now, index=index, locked=locked))
+    def _place_or_hold(
+        self, now: Nanos, owner: Account, contract: Contract, request: OrderRequest
+    ) -> Placed | Refused | Held:
+        tag = UNDER_PLAIN_PROTECTION if request.mmp else PLAIN
+        held = self._hold.protected_size(owner.name, contract.name, "", request.side.sign)
+        draft = self._desk.draft(now, owner, contract, request, tag._replace(held=held))
+        if isinstance(draft, Refused):
+            return draft
+        if not draft.takes:
+            return self._desk.place(now, owner, contract, request)
+        price = contract.price(draft.tick)
+        size = abs(contract.instrument.delta(request.amount, price))
+        return self._hold.put(
+            now,
+            owner.name,
+            contract,
+            lambda at: self._lock_of(owner) or self._desk.place(at, owner, contract, request),
+            label=request.label,
+            size=("", request.side.sign, size) if request.mmp else None,
+        )
 
-    def advance(self, now: Nanos) -> None:
-        """Let time pass: mark, funding, settlement at 08:00 UTC, expiry, forgetting of orders.
+    def _edit_or_hold(
+        self, now: Nanos, owner: Account, contract: Contract, order: Order, edit: OrderEdit
+    ) -> Placed | Refused | Held:
+        change = self._desk.change(now, owner, contract, order, edit)
+        if isinstance(change, Refused) or not change.takes:
+            return self._desk.edit(now, owner, contract, order, edit)
 
-        Raises ValueError when time runs back.
-        """
-        if now < self._now:
-            raise ValueError(f"time runs back: the exchange was at {self._now}, now told {now}")
-        self._now = now
-        if now >= self._timetable.next_wake():
-            self._timetable.advance(now)
+        def act(at: Nanos) -> Placed | Refused:
+            if order.state is not OrderState.OPEN:
+                return checks.NOT_OPEN
+            return self._lock_of(owner) or self._desk.edit(at, owner, contract, order, edit)
 
-    def next_wake(self) -> Nanos:
-        """When `advance` is due next if nothing else happens."""
-        return self._timetable.next_wake()
+        return self._hold.put(
+            now, owner.name, contract, act, label=order.label, order_id=order.order_id
+        )
 
-    def drain(self) -> list[Event]:
-        """Take the events since the last drain, oldest first."""
-        return self._outbox.drain()
+    @staticmethod
+    def _lock_of(owner: Account) -> Refused | None:
+        """An account that was locked meanwhile may not act any more."""
+        return checks.ACCOUNT_LOCKED if owner.liquidating else None
 
-    def _contract(self, order: Order) -> Contract:
-        return self._contracts[order.instrument.name]
-
-    def _on_index(self, index: str) -> list[Contract]:
-        return [c for c in self._contracts.values() if c.instrument.index == index]
-
-
-def _current(contract: Contract) -> Listing:
-    instrument: Instrument = msgspec.structs.replace(contract.instrument, state=contract.state)
-    return msgspec.structs.replace(contract.listing, instrument=instrument)
+    def _unknown_instrument(self) -> Refused:
+        return checks.UNKNOWN_INSTRUMENTS[self.rules.unknown_instrument_code]
 
 
 def _resting(account: Account, order_id: str) -> Order | Refused:
@@ -386,13 +255,22 @@ def _resting(account: Account, order_id: str) -> Order | Refused:
     return checks.NOT_OPEN if order_id in account.closed else checks.NOT_FOUND
 
 
-def _fitting(
-    orders: Iterable[Order], instrument: str | None, currency: str | None, label: str | None
-) -> Iterator[Order]:
-    for order in orders:
-        if (
-            instrument in (None, order.instrument.name)
-            and currency in (None, order.instrument.settlement)
-            and label in (None, order.label)
-        ):
-            yield order
+def _unsound(config: Protection, *, known: bool) -> Refused | None:
+    """What is wrong with a protection's configuration."""
+    limits = (config.quantity_limit, config.delta_limit, config.vega_limit)
+    if not known:
+        return checks.invalid("index_name", "unknown index")
+    if not 0 <= config.interval_s <= _SECONDS_MAX:
+        return checks.invalid("interval", f"must be between 0 and {_SECONDS_MAX}")
+    if not config.interval_s:
+        return None
+    if not 0 <= config.frozen_time_s <= _SECONDS_MAX:
+        return checks.invalid("frozen_time", f"must be between 0 and {_SECONDS_MAX}")
+    if not 0.0 < config.max_quote_quantity < float("inf"):
+        return checks.invalid("max_quote_quantity", "must be positive")
+    if all(limit is None for limit in limits):
+        return checks.invalid("quantity_limit", "at least one limit is required")
+    for limit in limits:
+        if limit is not None and not 0.0 < limit < float("inf"):
+            return checks.invalid("quantity_limit", "limits must be positive")
+    return None

@@ -119,6 +119,14 @@ class MmpTriggered(msgspec.Struct, frozen=True, gc=False):
     frozen_until: Nanos
 
 
+class AccountLocked(msgspec.Struct, frozen=True, gc=False):
+    """Private: the account is being liquidated and may not act, or may act again."""
+
+    ts: Nanos
+    account: str
+    locked: bool
+
+
 class HoldEnded(msgspec.Struct, frozen=True, gc=False):
     """Private: a held request was carried out, superseded (13777) or withdrawn (13666).
 
@@ -151,6 +159,7 @@ Event = (
     | StateChanged
     | LockChanged
     | MmpTriggered
+    | AccountLocked
     | HoldEnded
     | Listed
 )

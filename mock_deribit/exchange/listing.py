@@ -1,5 +1,6 @@
 """What is listed: instruments with the extras only the venue knows, and the calendar of dated futures."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,6 +12,46 @@ from shared.units import DAY, SECOND
 PERPETUAL_EXPIRY = Nanos(32_503_708_800 * SECOND)
 """Deribit dates the end of a perpetual 3000-01-01 08:00 UTC."""
 
+_BTC_PERPETUAL = Instrument(
+    name="BTC-PERPETUAL",
+    payoff=Payoff.INVERSE,
+    base="BTC",
+    settlement="BTC",
+    index="btc_usd",
+    perpetual=True,
+    expiry=PERPETUAL_EXPIRY,
+    tick=0.5,
+    contract_size=10.0,
+    amount_step=10.0,
+    maker_fee=0.0,
+    taker_fee=0.0,
+)
+_ETH_PERPETUAL = msgspec.structs.replace(
+    _BTC_PERPETUAL,
+    name="ETH-PERPETUAL",
+    base="ETH",
+    settlement="ETH",
+    index="eth_usd",
+    tick=0.05,
+    contract_size=1.0,
+    amount_step=1.0,
+)
+_BTC_USDC_PERPETUAL = msgspec.structs.replace(
+    _BTC_PERPETUAL,
+    name="BTC_USDC-PERPETUAL",
+    payoff=Payoff.LINEAR,
+    settlement="USDC",
+    index="btc_usdc",
+    tick=0.1,
+    contract_size=0.0001,
+    amount_step=0.0001,
+)
+_ETH_SLOPE = 0.000001
+
+OPENING_PRICES = {"btc_usd": 86_000.0, "eth_usd": 3_000.0, "btc_usdc": 86_000.0}
+PEGS = {"btc_usdc": "btc_usd"}
+"""An index and the one it is pegged to (btc_usdc since 15 July 2025)."""
+
 _QUARTER_MONTHS = (3, 6, 9, 12)
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 
@@ -20,7 +61,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     `price_band`, `premium_clip`, `funding_damper`, `funding_cap` and `delivery_fee` are fractions;
     margin of a position of s base coins is `(rate + margin_slope * s) * s`. `settlement_period` is
-    perpetual, week or month.
+    perpetual, week or month. `grid` is what every tick the instrument may ever get is a multiple of;
+    `exempt_from_hold`: its aggressive orders never wait.
     """
 
     instrument: Instrument
@@ -36,6 +78,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     funding_damper: float = 0.00025
     funding_cap: float = 0.005
     delivery_fee: float = 0.00025
+    liquidation_fee: float = 0.01
+    grid: float = 0.01
+    exempt_from_hold: bool = False
 
     @property
     def name(self) -> str:
@@ -85,40 +130,80 @@ def btc_listings(
 
     Fees are fractions of notional; the defaults are the published standard row of September 2026.
     """
-    created = Nanos(now - 30 * DAY)
-    perpetual = Listing(
-        instrument=Instrument(
-            name="BTC-PERPETUAL",
-            payoff=Payoff.INVERSE,
-            base="BTC",
-            settlement="BTC",
-            index="btc_usd",
-            perpetual=True,
-            expiry=PERPETUAL_EXPIRY,
-            tick=0.5,
-            contract_size=10.0,
-            amount_step=10.0,
-            maker_fee=maker_fee,
-            taker_fee=taker_fee,
-        ),
-        instrument_id=210838,
+    return _inverse_family(now, _fees(_BTC_PERPETUAL, maker_fee, taker_fee), 2.5, 210838, 400001)
+
+
+def venue_listings(
+    now: Nanos, maker_fee: float = 0.00015, taker_fee: float = 0.00035
+) -> tuple[Listing, ...]:
+    """Everything the venue lists: BTC and ETH inverse perpetuals with three dated futures each, and
+    BTC_USDC-PERPETUAL. Ticks and margins of ETH dated futures are ours, for want of a recording."""
+    eth = _inverse_family(now, _fees(_ETH_PERPETUAL, maker_fee, taker_fee), 0.25, 210760, 400101)
+    linear = Listing(
+        instrument=_fees(_BTC_USDC_PERPETUAL, maker_fee, taker_fee),
+        instrument_id=252087,
         settlement_period="perpetual",
-        created=created,
+        created=Nanos(now - 30 * DAY),
+        funding_cap=0.05,
     )
-    listings = [perpetual]
+    ether = [
+        msgspec.structs.replace(listing, funding_cap=0.01, margin_slope=_ETH_SLOPE)
+        for listing in eth
+    ]
+    return (*btc_listings(now, maker_fee, taker_fee), *ether, linear)
+
+
+def opening_prices(
+    listings: Sequence[Listing], given: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
+    """Where every index of these listings opens, and which indices follow which.
+
+    An index that is not given follows the one it is pegged to, or else stands at a price of ours.
+    Raises KeyError for an index of which nothing is known.
+    """
+    prices = dict(given)
+    followers: dict[str, tuple[str, ...]] = {}
+    for index in dict.fromkeys(listing.instrument.index for listing in listings):
+        if index in prices:
+            continue
+        leader = PEGS.get(index, index)
+        if leader in given:
+            prices[index] = given[leader]
+            followers[leader] = (*followers.get(leader, ()), index)
+        elif index in OPENING_PRICES:
+            prices[index] = OPENING_PRICES[index]
+        else:
+            raise KeyError(f"no price for index {index!r}; given: {', '.join(given) or 'none'}")
+    return prices, followers
+
+
+def _inverse_family(
+    now: Nanos, perpetual: Instrument, dated_tick: float, perpetual_id: int, first_id: int
+) -> tuple[Listing, ...]:
+    """A perpetual and its three dated futures."""
+    created = Nanos(now - 30 * DAY)
+    listings = [
+        Listing(
+            instrument=perpetual,
+            instrument_id=perpetual_id,
+            settlement_period="perpetual",
+            created=created,
+            exempt_from_hold=True,
+        )
+    ]
     for offset, expiry in enumerate(expiries(now)):
         dated = msgspec.structs.replace(
-            perpetual.instrument,
-            name=dated_name("BTC", expiry),
+            perpetual,
+            name=dated_name(perpetual.base, expiry),
             perpetual=False,
-            tick=2.5,
+            tick=dated_tick,
             expiry=Nanos(int(expiry.timestamp()) * SECOND),
         )
         monthly = expiry == last_friday(expiry.year, expiry.month)
         listings.append(
             Listing(
                 instrument=dated,
-                instrument_id=400001 + offset,
+                instrument_id=first_id + offset,
                 created=created,
                 settlement_period="month" if monthly else "week",
                 premium_clip=0.2,
@@ -126,6 +211,10 @@ def btc_listings(
             )
         )
     return tuple(listings)
+
+
+def _fees(instrument: Instrument, maker: float, taker: float) -> Instrument:
+    return msgspec.structs.replace(instrument, maker_fee=maker, taker_fee=taker)
 
 
 def _datetime(now: Nanos) -> datetime:

@@ -73,12 +73,12 @@ class QuoteError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MassQuoted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a mass quote, side by side. `held` counts the sides that wait in the hold."""
+    """What became of a mass quote, side by side. `held`: tickets of the sides that wait in the hold."""
 
     orders: tuple[OrderView, ...]
     trades: tuple[UserTrade, ...]
     errors: tuple[QuoteError, ...]
-    held: int = 0
+    held: tuple[int, ...] = ()
 
 
 class QuoteFilter(msgspec.Struct, frozen=True, kw_only=True):

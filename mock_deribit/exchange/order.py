@@ -11,8 +11,10 @@ from shared.units import Side, on_grid
 class Order(msgspec.Struct, eq=False, kw_only=True):
     """An order's whole life. `lots` is the total, fills included; `number` orders arrivals.
 
-    `sign` is +1 for a buy and -1 for a sell; prices are multiples of the instrument's tick, sizes
-    multiples of its amount step.
+    `sign` is +1 for a buy and -1 for a sell; `tick` is the price on the contract's grid, sizes are
+    multiples of the instrument's amount step. An iceberg shows `display` lots at a time and keeps
+    `hidden` ones back; `refilled` says that the slice shown came from those. `group` names the
+    protection the order stands under ("" plain, None not at all).
     """
 
     number: int
@@ -21,6 +23,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     instrument: Instrument
     sign: int
     tick: int
+    price: float
     lots: int
     order_type: OrderType
     time_in_force: TimeInForce
@@ -35,6 +38,16 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     replaced: bool = False
     state: OrderState = OrderState.OPEN
     cancel_reason: str | None = None
+    original_order_type: OrderType | None = None
+    display: int = 0
+    hidden: int = 0
+    refilled: bool = False
+    group: str | None = None
+    mmp_cancelled: bool = False
+    risk_reducing: bool = False
+    is_liquidation: bool = False
+    quote_set_id: str | None = None
+    quote_id: str | None = None
 
     @property
     def remaining(self) -> int:
@@ -42,14 +55,18 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         return self.lots - self.filled
 
     @property
-    def price(self) -> float:
-        """The limit in USD per coin."""
-        return on_grid(self.tick, self.instrument.tick)
+    def visible(self) -> int:
+        """Lots the book shows of it while it rests."""
+        return self.lots - self.filled - self.hidden
 
     @property
     def side(self) -> Side:
         """The side as a word."""
         return Side.BUY if self.sign > 0 else Side.SELL
+
+    def hide(self) -> None:
+        """Keep back all but the next slice of an iceberg; any other order shows whole."""
+        self.hidden = max(0, self.remaining - self.display) if self.display else 0
 
     def take_fill(self, lots: int, price: float, now: Nanos) -> None:
         """Book a fill: filled amount, average price (as the payoff averages) and state."""
@@ -62,9 +79,10 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
             self.state = OrderState.FILLED
 
     def view(self) -> OrderView:
-        """The order as it stands."""
+        """The order as it stands. A quote's amount is what is left of it."""
         instrument = self.instrument
         step = instrument.amount_step
+        iceberg = self.display > 0
         return OrderView(
             self.order_id,
             self.state,
@@ -72,7 +90,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
             instrument.name,
             self.side,
             self.price,
-            on_grid(self.lots, step),
+            on_grid(self.lots if self.quote_id is None else self.remaining, step),
             on_grid(self.filled, step) if self.filled else 0.0,
             round(self.average_price, 4) if self.filled else 0.0,
             self.time_in_force,
@@ -84,4 +102,14 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
             self.created,
             self.updated,
             self.cancel_reason,
+            self.original_order_type,
+            self.risk_reducing,
+            self.is_liquidation,
+            on_grid(self.display, step) if iceberg else None,
+            on_grid(self.visible, step) if iceberg else None,
+            self.group is not None,
+            self.mmp_cancelled,
+            self.group or None,
+            self.quote_set_id,
+            self.quote_id,
         )

@@ -29,7 +29,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
-        self._orders: dict[int, tuple[Account, Order]] = {}
+        self._orders: dict[str, tuple[Account, Order]] = {}
         self._fills: dict[tuple[str, str], list[UserTrade]] = {}
         self._public: dict[str, list[PublicTrade]] = {}
         self._contracts: dict[str, Contract] = {}
@@ -42,7 +42,7 @@ class Outbox:
     def order(self, account: Account, contract: Contract, order: Order) -> None:
         """An order changed; told once per request, as it stands at the end."""
         if not account.house:
-            self._orders[order.number] = (account, order)
+            self._orders[order.order_id] = (account, order)
             self._holders[account.name, contract.name] = (account, contract)
 
     def holding(self, account: Account, contract: Contract) -> None:
@@ -94,6 +94,14 @@ class Outbox:
             events.append(TickerChanged(now, instrument))
         public.clear()
         self._contracts.clear()
+
+    def place(self) -> int:
+        """Where the next event will stand, for `tell_at`."""
+        return len(self._events)
+
+    def tell_at(self, place: int, event: Event) -> None:
+        """Queue an event before those told since."""
+        self._events.insert(place, event)
 
     def drain(self) -> list[Event]:
         """Take what is queued, oldest first."""

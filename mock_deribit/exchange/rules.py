@@ -56,6 +56,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Literal[-32602, 13020, 10020],
         Meta(description="The code for an unknown instrument in a trading request"),
     ] = -32602
+    off_lot_code: Annotated[
+        Literal[10021, 10027],
+        Meta(description="The code for an amount that is no multiple of the lot: invalid_amount, or "
+             "non_integer_contract_amount"),
+    ] = 10021  # fmt: skip
     hidden_pays_taker: Annotated[
         bool, Meta(description="Whether the refills of an iceberg order pay the taker's fee")
     ] = True

@@ -1,6 +1,6 @@
 """Mark price and funding of one instrument.
 
-    premium   p = EMA over 30 s of (mid - index), mid bounded by best bid and ask, clipped to a share of
+    premium   p = EMA (30 s) of (mid - index), mid bounded by best bid and ask, clipped to a share of
                   the index; held while a side of the book is empty
     mark        = index + p
     rate        = max(d, q) + min(-d, q) with q = (mark - index) / index and the damper d; capped
@@ -8,8 +8,9 @@
     interest    = integral of rate / index dt in ms for inverse, rate * index dt for linear contracts;
                   a position of S then pays S * (change of interest) / 28,800,000
 
-Funding accrues continuously; the accumulator lets each position settle its share whenever it changes,
-and since all shares use one accumulator, what longs pay is exactly what shorts receive.
+Funding accrues continuously; the accumulator lets each position settle its share whenever it changes, and
+since all shares use one accumulator, counted in integer quanta for one lot, what longs pay is exactly what
+shorts receive.
 
 Source: Deribit's mark price and inverse perpetual articles; the interest accumulator fits recorded
 ticker frames; window and clip of the mark are unpublished and therefore ours.
@@ -27,7 +28,6 @@ from shared.kernel import Nanos
 from shared.units import HOUR, MILLISECOND, MINUTE, SECOND
 
 EIGHT_HOURS_MS = 28_800_000.0
-_EMA_SECONDS = 30.0
 _HISTORY_MINUTES = 32 * 24 * 60
 
 
@@ -40,8 +40,12 @@ class _Minute(msgspec.Struct, frozen=True):
 class Valuation:
     """Mark, funding rate and accumulators of one instrument; told the time by `accrue`."""
 
-    def __init__(self, now: Nanos, listing: Listing, index: float) -> None:
+    def __init__(
+        self, now: Nanos, listing: Listing, index: float, window_seconds: float = 30.0
+    ) -> None:
         self._listing = listing
+        self._window_seconds = window_seconds
+        self._lot_quanta = listing.instrument.amount_step * 1e18 / EIGHT_HOURS_MS
         self._inverse = listing.instrument.payoff is Payoff.INVERSE
         self._perpetual = listing.instrument.perpetual
         self._premium: float | None = None
@@ -54,6 +58,12 @@ class Valuation:
         self.mark = round(index, 2)
         self.rate = 0.0
         self.interest = 0.0
+        self.funding_quanta = 0
+
+    def restart_interest(self) -> None:
+        """A new session begins: what was accrued has been settled."""
+        self.interest = 0.0
+        self.funding_quanta = 0
 
     def sample(self, now: Nanos, bid: float | None, ask: float | None) -> bool:
         """Let time pass until `now` with this book; says whether the mark moved."""
@@ -63,7 +73,7 @@ class Valuation:
             premium = min(max((bid + ask) / 2.0 - self.index, -clip), clip)
             if self._premium is None:
                 self._premium = premium
-            weight = 1.0 - math.exp(-(now - self._sampled) / SECOND / _EMA_SECONDS)
+            weight = 1.0 - math.exp(-(now - self._sampled) / SECOND / self._window_seconds)
             self._premium += weight * (premium - self._premium)
         self._sampled = now
         before = self.mark
@@ -83,6 +93,7 @@ class Valuation:
             self._funded += self.rate * elapsed_ms / EIGHT_HOURS_MS
             weight = 1.0 / self.index if self._inverse else self.index
             self.interest += self.rate * weight * elapsed_ms
+            self.funding_quanta = round(self.interest * self._lot_quanta)
 
     def funded_between(self, start: Nanos, end: Nanos) -> float:
         """Funding summed over a window, as a fraction of position value; minute resolution."""

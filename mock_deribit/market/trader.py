@@ -2,6 +2,7 @@
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.messages import (
+    Held,
     OrderEdit,
     OrderRequest,
     OrderState,
@@ -55,7 +56,7 @@ class Trader:
         if tick <= 0 or lots <= 0:
             return None
         placed = self._place(now, sign, tick, lots, TimeInForce.GTC, post_only)
-        if isinstance(placed, Refused) or placed.order.state is not OrderState.OPEN:
+        if not isinstance(placed, Placed) or placed.order.state is not OrderState.OPEN:
             return None
         return placed.order.order_id, round(placed.order.price / self.instrument.tick)
 
@@ -65,7 +66,7 @@ class Trader:
             return None
         edit = OrderEdit(price=on_grid(tick, self.instrument.tick))
         placed = self.exchange.edit(now, self.account, order_id, edit)
-        if isinstance(placed, Refused) or placed.order.state is not OrderState.OPEN:
+        if not isinstance(placed, Placed) or placed.order.state is not OrderState.OPEN:
             return None
         return round(placed.order.price / self.instrument.tick)
 
@@ -90,13 +91,13 @@ class Trader:
         if tick <= 0 or lots <= 0:
             return 0
         placed = self._place(now, sign, tick, lots, TimeInForce.IOC, post_only=False)
-        if isinstance(placed, Refused):
+        if not isinstance(placed, Placed):
             return 0
         return round(placed.order.filled_amount / self.instrument.amount_step)
 
     def _place(
         self, now: Nanos, sign: int, tick: int, lots: int, lasting: TimeInForce, post_only: bool
-    ) -> Placed | Refused:
+    ) -> Placed | Refused | Held:
         request = OrderRequest(
             instrument=self.instrument.name,
             side=_side(sign),

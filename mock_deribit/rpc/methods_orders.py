@@ -5,15 +5,17 @@ Deribit's trigger, linked and option orders are not here; each is refused by nam
 
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import (
+    Held,
     OrderEdit,
     OrderRequest,
     OrderState,
     OrderType,
     Placed,
+    Refused,
     TimeInForce,
 )
 from mock_deribit.rpc import wire
-from mock_deribit.rpc.errors import invalid_params
+from mock_deribit.rpc.errors import RpcError, invalid_params
 from mock_deribit.rpc.venue import Call, Method, taken
 from shared.kernel import Nanos
 from shared.units import Side, from_ms
@@ -72,7 +74,7 @@ def _place(call: Call, side: Side) -> object:
         display_amount=_display(call),
         mmp=params.flag("mmp"),
     )
-    return _placed(call, taken(call.venue.exchange.place(call.now, call.account, request)))
+    return _placed(call, call.venue.exchange.place(call.now, call.account, request))
 
 
 def _type(call: Call, default: str | None = None) -> OrderType:
@@ -111,8 +113,11 @@ def _valid_until(call: Call) -> Nanos | None:
     return from_ms(ms) if ms is not None else None
 
 
-def _placed(call: Call, placed: Placed) -> object:
+def _placed(call: Call, answer: Placed | Refused | Held) -> object:
     """The reply; and the socket remembers what rests, for cancel on disconnect."""
+    if isinstance(answer, Held):
+        raise RpcError(13028, "temporarily_unavailable")
+    placed = taken(answer)
     order = placed.order
     adopted = not order.replaced or call.venue.rules.adopt_edited
     if call.session is not None and order.state is OrderState.OPEN and adopted:
@@ -130,7 +135,7 @@ def _edit(call: Call) -> object:
     exchange, order_id = call.venue.exchange, call.params.text("order_id")
     view = taken(exchange.order(call.account, order_id))
     change = _change(call, call.venue.listed(view.instrument))
-    return _placed(call, taken(exchange.edit(call.now, call.account, order_id, change)))
+    return _placed(call, exchange.edit(call.now, call.account, order_id, change))
 
 
 def _edit_by_label(call: Call) -> object:
@@ -139,7 +144,7 @@ def _edit_by_label(call: Call) -> object:
     change = _change(call, listing)
     exchange = call.venue.exchange
     answer = exchange.edit_by_label(call.now, call.account, listing.name, label, change)
-    return _placed(call, taken(answer))
+    return _placed(call, answer)
 
 
 def _change(call: Call, listing: Listing) -> OrderEdit:
@@ -167,7 +172,7 @@ def _close_position(call: Call) -> object:
     price = call.params.required_number("price") if order_type is OrderType.LIMIT else None
     exchange = call.venue.exchange
     answer = exchange.close_position(call.now, call.account, listing.name, order_type, price)
-    return _placed(call, taken(answer))
+    return _placed(call, answer)
 
 
 METHODS: dict[str, Method] = {

@@ -65,9 +65,8 @@ def test_a_tick_that_changes_while_quoting_refuses_nothing_for_ever() -> None:
     assert before
     assert not all(is_multiple(price, NEW_TICK) for price in before)
 
-    contract = stage.exchange._exchange._contracts[PERPETUAL]
     steps = (TickStep(above_price=1.0, tick=NEW_TICK),)
-    contract.instrument = msgspec.structs.replace(contract.instrument, tick_steps=steps)
+    stage.exchange._exchange.set_tick(stage.world.now, PERPETUAL, steps=steps)
     fill_our_bid(stage)
     stage.run(5)
     assert refusals(stage) > 0, "the new tick put nothing to the test"

@@ -4,6 +4,7 @@ from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import Event
 from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.exchange.messages import (
+    Held,
     OrderRequest,
     OrderType,
     OrderView,
@@ -45,7 +46,7 @@ class Floor:
         reduce_only: bool = False,
         label: str = "",
         valid_until: Nanos | None = None,
-    ) -> Placed | Refused:
+    ) -> Placed | Refused | Held:
         """Place an order and hand back whatever the exchange says."""
         request = OrderRequest(
             instrument=instrument,
@@ -85,8 +86,8 @@ class Floor:
         self.now = target
 
 
-def accepted(answer: Placed | Refused) -> Placed:
-    """The answer, which must not be a refusal."""
+def accepted(answer: Placed | Refused | Held) -> Placed:
+    """The answer, which must be neither a refusal nor held."""
     assert isinstance(answer, Placed), f"refused: {answer}"
     return answer
 

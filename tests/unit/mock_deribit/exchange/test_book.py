@@ -23,6 +23,7 @@ def order(number: int, sign: int, tick: int, lots: int) -> Order:
         instrument=INSTRUMENT,
         sign=sign,
         tick=tick,
+        price=0.5 * tick,
         lots=lots,
         order_type=OrderType.LIMIT,
         time_in_force=TimeInForce.GTC,

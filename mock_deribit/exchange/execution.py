@@ -1,0 +1,281 @@
+"""★ Execution: what happens in the book once an order has passed every check.
+
+    match     with the front of the opposite half while prices meet, at the resting order's price; an own
+              order in the way is cancelled (cancel_maker) or ends the matching (reject_taker)
+    iceberg   shows one slice; when it is gone the next joins at the end of its price (priority is lost)
+    rest      what is left of a GTC or GTD limit order joins the book, everything else is cancelled
+    trim      resting reduce-only orders are kept within the position that is left to reduce
+    protect   fills of protected orders are counted, and a limit exceeded takes all of them out
+
+Both sides' positions, fees and log entries are booked by the clearing and the ledger; the outbox is told
+what changed, and what of it is published in which order is its matter.
+
+Source: Deribit's order-management and market maker protection articles.
+"""
+
+from mock_deribit.exchange import checks
+from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.clearing import Clearing, Half
+from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.events import MmpTriggered
+from mock_deribit.exchange.ledger import Ledger
+from mock_deribit.exchange.messages import (
+    OrderState,
+    OrderType,
+    Placed,
+    SelfMatch,
+    TimeInForce,
+    UserTrade,
+)
+from mock_deribit.exchange.order import Order
+from mock_deribit.exchange.outbox import Outbox
+from mock_deribit.exchange.protection import Shield
+from mock_deribit.exchange.rules import Rules
+from shared.kernel import Nanos
+
+_RESTING = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+class Execution:
+    """Matches, rests, shrinks and closes orders of accounts on contracts."""
+
+    def __init__(
+        self,
+        accounts: dict[str, Account],
+        contracts: dict[str, Contract],
+        clearing: Clearing,
+        ledger: Ledger,
+        outbox: Outbox,
+        rules: Rules,
+    ) -> None:
+        self._accounts = accounts
+        self._contracts = contracts
+        self._clearing = clearing
+        self._ledger = ledger
+        self._outbox = outbox
+        self._rules = rules
+        self._arrivals = 0
+        self._tripped: dict[tuple[str, str, str], tuple[Account, Shield]] = {}
+
+    def arrival(self) -> int:
+        """The number of the next order to join a queue."""
+        self._arrivals += 1
+        return self._arrivals
+
+    def kin(self, account: Account, name: str) -> bool:
+        """Whether trading with the account of this name would be trading with oneself."""
+        if account.name == name:
+            return True
+        return account.self_match_extended and self._accounts[name].owner == account.owner
+
+    def execute(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
+        """Match an order that has passed every check, and rest or cancel what is left."""
+        self._outbox.touch(contract)
+        kills = order.time_in_force is TimeInForce.FOK and not checks.fillable(
+            account, contract, order.sign, order.tick, order.remaining, self.kin
+        )
+        halves = [] if kills else self._match(now, account, contract, order)
+        if order.state is OrderState.OPEN and order.remaining:
+            self._rest_or_kill(account, contract, order)
+        self._outbox.order(account, contract, order)
+        trades = self._tell_taker(now, account, contract, order, halves)
+        self.protect(now)
+        view = order.view()
+        if order.state is not OrderState.OPEN and not account.house:
+            account.closed[order.order_id] = view
+        self.commit(now)
+        return Placed(view, trades)
+
+    def overlapped(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
+        """Answer an order that would meet its owner's with a cancelled one."""
+        order.state, order.cancel_reason = OrderState.CANCELLED, "order_overlap"
+        self._outbox.touch(contract)
+        self._outbox.order(account, contract, order)
+        view = account.closed[order.order_id] = order.view()
+        self.commit(now)
+        return Placed(view, ())
+
+    def shrink(self, account: Account, contract: Contract, order: Order, lots: int) -> None:
+        """Take lots off a resting order, hidden ones first; it keeps its place."""
+        unseen = min(order.hidden, lots)
+        order.hidden -= unseen
+        order.lots -= unseen
+        contract.book.reduce(order, lots - unseen)
+        account.position(contract).add_open(order, -lots)
+        order.lots -= lots - unseen
+
+    def unrest(self, account: Account, contract: Contract, order: Order) -> None:
+        """Take an order out of the book."""
+        contract.book.remove(order)
+        account.position(contract).add_open(order, -order.remaining)
+        self._leave(account, order)
+
+    def close(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
+    ) -> None:
+        """Take an order out of the book for good."""
+        self._outbox.touch(contract)
+        self.unrest(account, contract, order)
+        order.state, order.cancel_reason, order.updated = OrderState.CANCELLED, reason, now
+        if not account.house:
+            account.closed[order.order_id] = order.view()
+        self._outbox.order(account, contract, order)
+
+    def commit(self, now: Nanos) -> None:
+        """Queue what the request did, and the protections it triggered before or after it."""
+        first = self._rules.protection_told_first
+        if not first:
+            self._outbox.commit(now)
+        for account, shield in self._tripped.values():
+            frozen = shield.frozen(now)
+            if frozen is not None:
+                self._outbox.tell(
+                    MmpTriggered(
+                        ts=now,
+                        account=account.name,
+                        index=frozen.index,
+                        group=frozen.group,
+                        frozen_until=frozen.frozen_until,
+                    )
+                )
+        self._tripped.clear()
+        if first:
+            self._outbox.commit(now)
+
+    def protect(self, now: Nanos) -> None:
+        """Take out every order under a protection that has triggered."""
+        for account, shield in self._tripped.values():
+            if not shield.is_frozen(now):
+                shield.freeze(now)
+            for order in shield.orders():
+                order.mmp_cancelled = True
+                self.close(
+                    now, account, self._contracts[order.instrument.name], order, "mmp_trigger"
+                )
+
+    def _match(self, now: Nanos, account: Account, contract: Contract, order: Order) -> list[Half]:
+        """Trade with the front of the other half while prices meet; the taker's halves."""
+        halves = []
+        book = contract.book
+        while order.remaining and book.crosses(order.sign, order.tick):
+            maker = book.front(-order.sign)
+            owner = self._accounts[maker.account]
+            if owner is account or (
+                account.self_match_extended and self.kin(account, maker.account)
+            ):
+                another = "" if owner is account else "_another_sub"
+                if account.self_match is SelfMatch.REJECT_TAKER:
+                    order.state = OrderState.CANCELLED
+                    order.cancel_reason = "order_overlap" + another
+                    break
+                self.close(now, owner, contract, maker, "order_overlap" + another)
+                continue
+            lots = min(order.remaining, maker.visible)
+            taken, made = self._clearing.trade(
+                now, contract, (account, order), (owner, maker), lots
+            )
+            halves.append(taken)
+            if maker.state is OrderState.FILLED:
+                self._leave(owner, maker)
+            elif not maker.visible:
+                maker.refilled, maker.number = True, self.arrival()
+                maker.hide()
+                book.add(maker)
+            if not owner.house:
+                self._tell_maker(now, owner, contract, made)
+        return halves
+
+    def _tell_taker(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, halves: list[Half]
+    ) -> tuple[UserTrade, ...]:
+        if account.house or not halves:
+            return ()
+        position = account.position(contract)
+        trades = tuple([half.told() for half in halves])
+        for trade in trades:
+            account.trades.append(trade)
+            self._ledger.note_trade(account, position, trade)
+            self._outbox.fill(account, trade)
+            self._count(now, account, contract, order, trade)
+        self._trim_reduce_only(now, account, contract)
+        return trades
+
+    def _tell_maker(self, now: Nanos, owner: Account, contract: Contract, half: Half) -> None:
+        maker, trade = half.order, half.told()
+        if maker.state is OrderState.FILLED:
+            owner.closed[maker.order_id] = maker.view()
+        owner.trades.append(trade)
+        self._ledger.note_trade(owner, owner.position(contract), trade)
+        self._outbox.order(owner, contract, maker)
+        self._outbox.fill(owner, trade)
+        self._trim_reduce_only(now, owner, contract)
+        self._count(now, owner, contract, maker, trade)
+        if self._rules.protection_acts == "after_match":
+            self.protect(now)
+
+    def _count(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, trade: UserTrade
+    ) -> None:
+        """Count a fill with the protection the order stands under."""
+        if order.group is None:
+            return
+        key = (contract.instrument.index, order.group)
+        shield = account.shields.get(key)
+        match = trade.trade
+        size = contract.instrument.delta(match.amount, match.price)
+        if shield is not None and shield.count(now, order.sign * size):
+            self._tripped[account.name, *key] = (account, shield)
+
+    def rank_reducing(self, account: Account, order: Order) -> None:
+        """Count a resting order among those that only reduce, or no longer."""
+        account.reducing.pop(order.order_id, None)
+        if order.reduce_only:
+            account.reducing[order.order_id] = order
+
+    def _rest_or_kill(self, account: Account, contract: Contract, order: Order) -> None:
+        rests = order.time_in_force in _RESTING
+        if order.order_type is OrderType.MARKET:
+            rests = rests and self._rules.market_remainder == "rests"
+        if not rests:
+            order.state = OrderState.CANCELLED
+            return
+        if order.order_type is not OrderType.LIMIT:
+            order.original_order_type, order.order_type = order.order_type, OrderType.LIMIT
+        order.hide()
+        contract.book.add(order)
+        account.orders[order.order_id] = order
+        account.position(contract).add_open(order, order.remaining)
+        if order.reduce_only:
+            account.reducing[order.order_id] = order
+        if order.group is not None:
+            index = contract.instrument.index
+            account.shields[index, order.group].cover(order)
+            if order.quote_id is not None:
+                account.quotes[order.group, contract.name, order.sign] = order
+
+    def _leave(self, account: Account, order: Order) -> None:
+        """Forget an order that has left the book."""
+        del account.orders[order.order_id]
+        account.reducing.pop(order.order_id, None)
+        if order.group is not None:
+            instrument = order.instrument
+            account.shields[instrument.index, order.group].release(order)
+            if order.quote_id is not None:
+                account.quotes.pop((order.group, instrument.name, order.sign), None)
+
+    def _trim_reduce_only(self, now: Nanos, account: Account, contract: Contract) -> None:
+        """Keep resting reduce-only orders within what is left to reduce, oldest first."""
+        if not account.reducing:
+            return
+        lots = account.position(contract).lots
+        left = abs(lots)
+        for order in list(account.reducing.values()):
+            if order.instrument.name != contract.name:
+                continue
+            allowed = min(left, order.remaining) if order.sign * lots < 0 else 0
+            left -= allowed
+            if not allowed:
+                self.close(now, account, contract, order, "risk_mitigation")
+            elif allowed < order.remaining:
+                self.shrink(account, contract, order, order.remaining - allowed)
+                self._outbox.order(account, contract, order)
