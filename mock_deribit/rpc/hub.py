@@ -15,6 +15,8 @@ from shared.units import MILLISECOND, SECOND
 
 _PERIODS = {"100ms": Nanos(100 * MILLISECOND), "agg2": SECOND}
 
+_SEVERAL = ""
+
 StreamKey = tuple[str, str]
 """Account (empty for public channels) and channel name."""
 
@@ -44,7 +46,7 @@ class Hub:
         self._exchange = exchange
         self._user_ids = user_ids
         self._live: dict[StreamKey, _Live] = {}
-        self._routes: dict[type, dict[StreamKey, _Live]] = {}
+        self._routes: dict[tuple[type[Event], str], dict[StreamKey, _Live]] = {}
 
     def subscribable(self, channel: Channel) -> bool:
         """Whether the instrument or index a channel names is there and open."""
@@ -64,8 +66,8 @@ class Hub:
         live = self._live.get(key)
         if live is None:
             live = self._live[key] = _Live(self._stream(key[0], channel))
-            for heard in live.stream.hears:
-                self._routes.setdefault(heard, {})[key] = live
+            for route in _routes(key[0], live.stream):
+                self._routes.setdefault(route, {})[key] = live
         if conn in live.listeners:
             return []
         frames = self._flush(live)
@@ -89,19 +91,23 @@ class Hub:
         del live.listeners[conn]
         if not live.listeners:
             del self._live[key]
-            for heard in live.stream.hears:
-                del self._routes[heard][key]
+            for route in _routes(account, live.stream):
+                del self._routes[route][key]
 
     def tell(self, now: Nanos, event: Event) -> list[Frame]:
-        """Show an event to every stream that hears its type; raw channels speak at once."""
+        """Show an event to the streams that it may concern; raw channels speak at once.
+
+        Those of its own account or instrument first, then those that are about several.
+        """
         frames: list[Frame] = []
-        for live in self._routes.get(type(event), {}).values():
-            if not live.stream.take(event):
-                continue
-            if live.period is None:
-                frames += self._flush(live)
-            elif live.due is None:
-                live.due = Nanos((now // live.period + 1) * live.period)
+        for subject in dict.fromkeys((_subject(event), _SEVERAL)):
+            for live in self._routes.get((type(event), subject), {}).values():
+                if not live.stream.take(event):
+                    continue
+                if live.period is None:
+                    frames += self._flush(live)
+                elif live.due is None:
+                    live.due = Nanos((now // live.period + 1) * live.period)
         return frames
 
     def announce(self, channel: str, payload: Payload, account: str = "") -> list[Frame]:
@@ -138,6 +144,18 @@ class Hub:
         for payload in live.stream.flush():
             frames += _frames(live.listeners, live.stream.channel.name, payload)
         return frames
+
+
+def _routes(account: str, stream: Stream) -> list[tuple[type[Event], str]]:
+    """By what the stream is found: what it hears, and about whom or what."""
+    subject = account or stream.channel.instrument or _SEVERAL
+    return [(heard, subject) for heard in stream.hears]
+
+
+def _subject(event: Event) -> str:
+    """Whom a private event is told, or which instrument a public one is about."""
+    subject: str = getattr(event, "account", "") or getattr(event, "instrument", _SEVERAL)
+    return subject
 
 
 def _frames(listeners: dict[int, str | None], channel: str, payload: Payload) -> list[Frame]:
