@@ -87,7 +87,7 @@ class ExchangeLedger(msgspec.Struct, frozen=True):
 
 
 def ledger_of(account: Mapping[str, Any]) -> ExchangeLedger:
-    """An account of the mock exchange's `/mock/accounts`, as far as it is compared."""
+    """An account of the mock exchange's ledger, as far as it is compared."""
     return ExchangeLedger(
         trade_ids=tuple(fill["trade"]["trade_id"] for fill in account["trades"]),
         positions={place["instrument"]: place["size"] for place in account["positions"]},

@@ -42,8 +42,8 @@ class Venue(Protocol):
         """A connection's end arrives."""
         ...
 
-    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes:
-        """A request over HTTP arrives; its answer."""
+    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes | None:
+        """A request over HTTP arrives; its answer, None where it is lost."""
         ...
 
 
@@ -183,7 +183,8 @@ class Errands:
 
     def _reach(self, data: bytes) -> None:
         answer = self._venue.ask(self.peer, self._process.credentials, data)
-        self._around.schedule(self._inbound.arrival(self._around.now), self._deliver_in, answer)
+        if answer is not None:
+            self._around.schedule(self._inbound.arrival(self._around.now), self._deliver_in, answer)
 
     def _deliver_in(self, data: bytes) -> None:
         self._process.tell(self._core, FrameIn(link=self.link, data=data))

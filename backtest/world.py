@@ -42,8 +42,8 @@ class Exchange(Protocol):
 
     def ask(
         self, now: Nanos, peer: str, key: Credentials | None, frame: bytes
-    ) -> tuple[bytes, "Sequence[Answer]"]:
-        """A request over HTTP: its answer, and what it makes leave on the connections."""
+    ) -> tuple[bytes | None, "Sequence[Answer]"]:
+        """A request over HTTP: its answer (None: none comes), and what it makes leave on the connections."""
         ...
 
     def wake(self, now: Nanos) -> "Sequence[Answer]":
@@ -93,8 +93,8 @@ class Port:
         if conn in self._sockets:
             self.take(self.exchange.received(self._world.now, conn, frame))
 
-    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes:
-        """A request over HTTP arrives; its answer."""
+    def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes | None:
+        """A request over HTTP arrives; its answer, None where it is lost."""
         answer, caused = self.exchange.ask(self._world.now, peer, credentials, frame)
         self.take(caused)
         return answer

@@ -135,7 +135,7 @@ class Show:
 
     async def _ledger(self) -> ExchangeLedger:
         async with httpx.AsyncClient(base_url=self._cast.exchange["control"]) as client:
-            answer = await client.get("/mock/accounts")
+            answer = await client.get("/ledger")
             answer.raise_for_status()
             account = next(iter(answer.json()["accounts"].values()))
         return ledger_of(account)

@@ -4,19 +4,34 @@
 highest tier, that of a market maker; a client is expected to read them from the account summary.
 """
 
+import hashlib
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from mock_deribit.clock import SPEED_MAX
 from mock_deribit.exchange.rules import Rules
 from mock_deribit.market.regime import REGIMES, regime_of
 from mock_deribit.rpc.credits import Limit, Limits
 from mock_deribit.rpc.grants import Key
 from mock_deribit.rpc.rules import WireRules
+from shared.kernel import Nanos
+from shared.units import from_ms
 
 PREFIX = "MOCK_"
+COINS = ("BTC", "ETH", "USDC")
+
+
+Balance = Annotated[float, Field(ge=0)]
 
 R = TypeVar("R", Rules, WireRules)
 
@@ -29,8 +44,16 @@ class AccountSettings(BaseModel):
     name: str = "maker"
     client_id: str = "mock-maker"
     client_secret: str = ""
-    balance_btc: float = Field(default=0.9, ge=0)
+    balances: dict[str, Balance] = {"BTC": 0.9}
     scope: str = "account:read_write trade:read_write wallet:none"
+
+    @field_validator("balances")
+    @classmethod
+    def _coins_are_known(cls, balances: dict[str, float]) -> dict[str, float]:
+        for coin in balances:
+            if coin not in COINS:
+                raise ValueError(f"expected coins out of {', '.join(COINS)}; came {coin!r}")
+        return balances
 
     def key(self) -> Key:
         """The key as the gatekeeper holds it."""
@@ -42,6 +65,16 @@ class AccountSettings(BaseModel):
         )
 
 
+MAKER = AccountSettings()
+TAKER = AccountSettings(name="taker", client_id="mock-taker", balances={"BTC": 10.0})
+WATCHER = AccountSettings(
+    name="watcher",
+    client_id="mock-watcher",
+    balances={},
+    scope="account:read trade:read wallet:none",
+)
+
+
 class MockSettings(BaseModel):
     """Everything the mock can be told; every field has a default that works."""
 
@@ -51,11 +84,17 @@ class MockSettings(BaseModel):
     port: int = Field(default=8085, ge=0, le=65535, description="0 takes a free port")
     control_port: int = Field(default=8086, ge=0, le=65535, description="0 takes a free port")
     seed: int = 1
-    accounts: tuple[AccountSettings, ...] = (AccountSettings(),)
+    accounts: tuple[AccountSettings, ...] = Field(
+        default=(MAKER, TAKER, WATCHER), min_length=1, description="JSON, or a scenario's"
+    )
     client_secret: str = Field(default="", description="secret of the first account's key")
     market: Literal["simulated", "tape"] = Field(default="simulated", description="or tape")
     tape: str = Field(default="", description="CSV of recorded trades, for market tape")
     speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
+    clock_start: AwareDatetime | None = Field(default=None, description="ISO 8601; now")
+    clock_speed: float = Field(
+        default=1.0, gt=0, le=SPEED_MAX, description="exchange's seconds a second"
+    )
     regime: str = Field(default="NORMAL", description=f"one of {', '.join(REGIMES)}")
     activity: float = Field(default=1.0, ge=0, description="1: 10-40 book changes a second")
     volatility: float | None = Field(default=None, ge=0, le=5, description="a year; the regime's")
@@ -87,6 +126,27 @@ class MockSettings(BaseModel):
     def _regime_is_known(cls, name: str) -> str:
         regime_of(name)
         return name
+
+    @field_validator("accounts", mode="before")
+    @classmethod
+    def _accounts_from_text(cls, value: object) -> object:
+        """A variable or a flag brings them as JSON."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"expected a JSON list of accounts; {error}") from None
+
+    @field_validator("accounts")
+    @classmethod
+    def _accounts_differ(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        for field in ("name", "client_id"):
+            values = [getattr(account, field) for account in accounts]
+            twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+            if twice:
+                raise ValueError(f"two accounts have the {field} {twice[0]!r}; each needs its own")
+        return accounts
 
     def dials(self) -> dict[str, float | None]:
         """What is turned by hand; None leaves the regime's."""
@@ -136,13 +196,20 @@ class MockSettings(BaseModel):
             raise ValueError(f"rules: {error}") from None
 
     def with_secrets(self, secret: str) -> "MockSettings":
-        """Every key without a secret gets this one."""
-        fallback = self.client_secret or secret
+        """The first key without a secret of its own gets `client_secret` or this one; the others get
+        secrets derived from it."""
+        first = self.client_secret or secret
         accounts = tuple(
-            account.model_copy(update={"client_secret": account.client_secret or fallback})
-            for account in self.accounts
+            account.model_copy(
+                update={"client_secret": account.client_secret or _derived(first, number)}
+            )
+            for number, account in enumerate(self.accounts)
         )
         return self.model_copy(update={"accounts": accounts})
+
+    def opening(self) -> Nanos | None:
+        """The exchange's time when it opens; None: as it is outside."""
+        return None if self.clock_start is None else from_ms(self.clock_start.timestamp() * 1e3)
 
     def limits(self) -> Limits:
         """The credit pools."""
@@ -166,3 +233,9 @@ def from_environment(
     }
     values |= overrides
     return MockSettings.model_validate(values)
+
+
+def _derived(secret: str, number: int) -> str:
+    if number == 0:
+        return secret
+    return hashlib.blake2b(f"{secret}/{number}".encode(), digest_size=16).hexdigest()

@@ -25,9 +25,18 @@ class Agenda:
         """Do nothing of what is waiting."""
         self._waiting.clear()
 
+    def put_off(self, by: Nanos) -> Nanos:
+        """Do everything so much later; the time of the next act."""
+        self._waiting = [(Nanos(when + by), number, act) for when, number, act in self._waiting]
+        return self.next()
+
+    def next(self) -> Nanos:
+        """The time of the next act."""
+        return self._waiting[0][0] if self._waiting else NEVER
+
     def run(self, now: Nanos, earliest: Nanos) -> Nanos:
         """Do what is due, each at its own time but not before `earliest`; the time of the next act."""
         while self._waiting and self._waiting[0][0] <= now:
             when, _, act = heappop(self._waiting)
             act(max(when, earliest))
-        return self._waiting[0][0] if self._waiting else NEVER
+        return self.next()

@@ -38,6 +38,15 @@ class Market(Protocol):
 
 
 @runtime_checkable
+class Sleeper(Protocol):
+    """A market that can sleep while time is passed over; one that cannot is woken once, late."""
+
+    def put_off(self, by: Nanos) -> Nanos:
+        """Everything planned happens so much later; when to be woken next."""
+        ...
+
+
+@runtime_checkable
 class Directed(Protocol):
     """A market that also takes directions. Each method says when to wake the market next, and raises
     ValueError for a name that is not known here."""

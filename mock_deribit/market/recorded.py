@@ -121,6 +121,11 @@ class RecordedMarket:
         """Play everything due, each act at its own time."""
         return self._agenda.run(now, self._exchange.now)
 
+    def put_off(self, by: Nanos) -> Nanos:
+        """Nobody does anything for so long."""
+        self._origin = Nanos(self._origin + by)
+        return self._agenda.put_off(by)
+
     def _when(self, printed: Print) -> Nanos:
         return Nanos(self._origin + int((printed.ts - self._recording.start) / self._speed))
 

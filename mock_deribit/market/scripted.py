@@ -42,6 +42,10 @@ class ScriptedMarket:
         """Do what is due."""
         return self._agenda.run(now, self._exchange.now)
 
+    def put_off(self, by: Nanos) -> Nanos:
+        """Nobody does anything for so long."""
+        return self._agenda.put_off(by)
+
     def _do(self, act: ScriptedAct, now: Nanos) -> None:
         self._left -= 1
         act(self._exchange, now)

@@ -78,6 +78,11 @@ class SimulatedMarket:
         """Do everything due, each act at its own time."""
         return self._agenda.run(now, self._exchange.now)
 
+    def put_off(self, by: Nanos) -> Nanos:
+        """Nobody does anything for so long."""
+        self._moved = Nanos(self._moved + by)
+        return self._agenda.put_off(by)
+
     def shift(self, now: Nanos, bps: float) -> Nanos:
         """News that stays."""
         self._value.shift(bps, 1.0)

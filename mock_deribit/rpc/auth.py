@@ -137,9 +137,11 @@ class Gatekeeper:
         self._by_access.pop(grant.access_token, None)
         self._by_refresh.pop(grant.refresh_token, None)
 
-    def expire_all(self) -> None:
-        """Every access token ends; refresh tokens still work."""
-        self._by_access.clear()
+    def expire(self, account: str | None) -> None:
+        """The access tokens of an account, or of everybody, end; refresh tokens still work."""
+        for token, grant in list(self._by_access.items()):
+            if account in (None, grant.account):
+                del self._by_access[token]
 
     def closed(self, conn: int) -> None:
         """Tokens bound to a socket die with it."""

@@ -39,6 +39,10 @@ class Bucket:
         self._level -= 1.0
         return True
 
+    def drain(self, now: Nanos) -> None:
+        """Spend everything."""
+        self._level, self._seen = 0.0, max(self._seen, now)
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of one account, by class; the summary's `limits` member prints them."""
@@ -66,7 +70,15 @@ class Purse:
 
     def take(self, now: Nanos, category: str) -> bool:
         """Spend one request of a class."""
+        return self._bucket(now, category).take(now)
+
+    def drain(self, now: Nanos) -> None:
+        """Spend everything of every class."""
+        for category in Limits.__struct_fields__:
+            self._bucket(now, category).drain(now)
+
+    def _bucket(self, now: Nanos, category: str) -> Bucket:
         bucket = self._buckets.get(category)
         if bucket is None:
             bucket = self._buckets[category] = Bucket(self._limits.of(category), now)
-        return bucket.take(now)
+        return bucket

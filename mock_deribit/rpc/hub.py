@@ -126,6 +126,12 @@ class Hub:
                     frames += _frames(live.listeners, stream.channel.name, payload)
         return frames
 
+    def skip(self, instrument: str) -> None:
+        """Let an instrument's books lose the thread: their next frame does not follow the last."""
+        for live in self._live.values():
+            if isinstance(live.stream, BookStream) and live.stream.channel.instrument == instrument:
+                live.stream.skip()
+
     def due(self) -> Nanos | None:
         """When a batched channel next has something to say."""
         return min((live.due for live in self._live.values() if live.due is not None), default=None)

@@ -37,6 +37,12 @@ class Session:
             return self.heartbeat.due()
         return None if self.channels else Nanos(self.heard + IDLE_AFTER)
 
+    def put_off(self, by: Nanos) -> None:
+        """This much time does not count."""
+        self.heard = Nanos(self.heard + by)
+        if self.heartbeat is not None:
+            self.heartbeat.put_off(by)
+
     def idle(self, now: Nanos) -> bool:
         """Whether nothing keeps this connection alive any more."""
         lasting = self.heartbeat is not None or self.channels
@@ -62,6 +68,12 @@ class Heartbeat:
     def due(self) -> Nanos:
         """The next test or, if one is unanswered, its deadline when that comes first."""
         return self._test_at if self._deadline is None else min(self._test_at, self._deadline)
+
+    def put_off(self, by: Nanos) -> None:
+        """Test, and wait for its answer, so much later."""
+        self._test_at = Nanos(self._test_at + by)
+        if self._deadline is not None:
+            self._deadline = Nanos(self._deadline + by)
 
     def answered(self) -> None:
         """`public/test` arrived."""

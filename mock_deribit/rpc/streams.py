@@ -113,6 +113,11 @@ class BookStream(Stream):
         lie = LevelChange("new", price, amount)
         return [wire.book_change(self._name, book.ts, ids, [lie], [])]
 
+    def skip(self) -> None:
+        """Count on without a frame, so that the next does not follow the last."""
+        if self._last_id is not None:
+            self._last_id += 1
+
 
 def _merge(pending: dict[float, tuple[bool, float]], changes: tuple[LevelChange, ...]) -> None:
     for change in changes:

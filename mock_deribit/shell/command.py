@@ -6,7 +6,9 @@ import os
 import secrets
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import uvloop
@@ -16,20 +18,17 @@ from pydantic_core import ErrorDetails
 from mock_deribit.settings import PREFIX, MockSettings, from_environment
 from mock_deribit.shell.server import Address, MockServer
 
-_FLAGS = (
-    "host", "port", "control_port", "seed", "market", "tape", "speed", "regime", "activity", "volatility",
-    "toxicity", "sweeps_per_hour", "sweep_permanence", "price", "maker_fee", "taker_fee", "latency_ms",
-    "expires_in_seconds", "rules",
-)  # fmt: skip
+_FLAGS = tuple(MockSettings.model_fields)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One flag a setting; each setting is also a MOCK_… variable."""
-    for name in _FLAGS:
-        field = MockSettings.model_fields[name]
-        note = f" ({field.description})" if field.description else ""
+    for name, field in MockSettings.model_fields.items():
+        simple = isinstance(field.default, str | int | float) and field.default != ""
+        notes = [field.description] if field.description else []
+        notes += [f"default {field.default!r}"] if simple else []
         flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, dest=name, help=f"default {field.default!r}{note}")
+        parser.add_argument(flag, dest=name, metavar="VALUE", help="; ".join(notes))
     parser.add_argument("--json", action="store_true", help="print one JSON line once ready")
 
 
@@ -43,11 +42,12 @@ def run(args: argparse.Namespace) -> int:
             print(f"exchange: {_explained(problem)}", file=sys.stderr)
         return 2
     try:
-        uvloop.run(_serve(settings.with_secrets(secrets.token_urlsafe(18)), as_json=args.json))
+        return uvloop.run(
+            _serve(settings.with_secrets(secrets.token_urlsafe(18)), as_json=args.json)
+        )
     except (OSError, ValueError) as error:
         print(f"exchange: cannot start: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _explained(problem: ErrorDetails) -> str:
@@ -58,24 +58,38 @@ def _explained(problem: ErrorDetails) -> str:
     return f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}, got {problem['input']!r}"
 
 
-async def _serve(settings: MockSettings, *, as_json: bool) -> None:
-    ended = asyncio.Event()
+async def _serve(settings: MockSettings, *, as_json: bool) -> int:
+    """The exit code: 0 when it was asked to end, 1 when it broke."""
     loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, asked.set)
     server = MockServer(settings)
     address = await server.start()
     print(_ready(address, as_json=as_json), flush=True)
-    await ended.wait()
+    ends: list[asyncio.Future[Any]] = [loop.create_task(asked.wait()), server.broken]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    ends[0].cancel()
     await server.stop()
+    error = server.broken.exception() if server.broken.done() else None
+    if error is None:
+        return 0
+    traceback.print_exception(error)
+    print("exchange: it broke, and every socket is cut; see above", file=sys.stderr)
+    return 1
 
 
 def _ready(address: Address, *, as_json: bool) -> str:
-    urls = {"websocket": address.websocket, "http": address.http, "control": address.control}
-    words = urls | msgspec.structs.asdict(address)
     if as_json:
-        return msgspec.json.encode(words).decode()
-    return "\n".join(f"{name:14} {value}" for name, value in words.items())
+        return msgspec.json.encode(address).decode()
+    lines = [f"{name:10} {getattr(address, name)}" for name in ("websocket", "http", "control")]
+    for account in address.accounts:
+        coins = ", ".join(f"{amount:g} {coin}" for coin, amount in account.balances.items())
+        lines += [
+            f"account    {account.name}: {coins or 'nothing'}; {account.scope}",
+            f"           {account.client_id} {account.client_secret}",
+        ]
+    return "\n".join(lines)
 
 
 def main(argv: Sequence[str]) -> int:

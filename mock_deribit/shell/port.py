@@ -56,7 +56,7 @@ class Port(asyncio.Protocol):
     """One connection. `sockets` is None where only HTTP is spoken."""
 
     def __init__(
-        self, serve: Callable[[HttpRequest], HttpAnswer], sockets: SocketOwner | None
+        self, serve: Callable[[HttpRequest], HttpAnswer | None], sockets: SocketOwner | None
     ) -> None:
         self._serve = serve
         self._sockets = sockets
@@ -151,6 +151,10 @@ class Port(asyncio.Protocol):
         """End the connection once what was said is sent, without waiting for the client."""
         self._transport.close()
 
+    def stop_reading(self) -> None:
+        """Hear nothing any more, not even the end of the connection."""
+        self._transport.pause_reading()
+
     def abort(self) -> None:
         """End the connection without a word."""
         self._transport.abort()
@@ -181,7 +185,11 @@ class Port(asyncio.Protocol):
                     self._transport.close()
                     return
             elif isinstance(event, h11.EndOfMessage) and self._request is not None:
-                self._answer(http, self._serve(_taken_apart(self._request, self._body, self._peer)))
+                answer = self._serve(_taken_apart(self._request, self._body, self._peer))
+                if answer is None:
+                    self._transport.abort()
+                    return
+                self._answer(http, answer)
                 if http.our_state is h11.MUST_CLOSE:
                     self._transport.close()
                     return

@@ -1,47 +1,55 @@
-"""Owns the running mock: binds the ports, turns the core's wishes into writes, and keeps its time."""
+"""Owns the running mock: binds the ports, turns the core's wishes into writes, and keeps its time.
+
+An exception that leaves the core means that the exchange can no longer be believed: every socket is cut and
+`broken` holds the exception, so that nobody goes on against a market that has stopped.
+"""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
-from mock_deribit.core import GOING_AWAY, MockDeribit
+from mock_deribit.clock import ExchangeClock
+from mock_deribit.control import Control
+from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.faults import decode
+from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
 from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
 from mock_deribit.rpc.outbox import CUT, Effect, Reply
 from mock_deribit.settings import MockSettings
 from mock_deribit.shell.markets import market_of
 from mock_deribit.shell.port import Port
+from mock_deribit.sockets import GOING_AWAY
 from shared.shell.clock import Clock
-from shared.units import to_seconds
 
 WAIT_MAX_S = 1.0
+T = TypeVar("T")
+
+
+class AccountAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An account and the key that opens it."""
+
+    name: str
+    client_id: str
+    client_secret: str
+    scope: str
+    balances: dict[str, float]
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a running mock is reached, and with which key."""
+    """Where a running mock is reached, and with which keys; `client_id` is the first account's."""
 
+    websocket: str
+    http: str
+    control: str
     host: str
     port: int
     control_port: int
     client_id: str
     client_secret: str
-
-    @property
-    def websocket(self) -> str:
-        """The address of the JSON-RPC WebSocket."""
-        return f"ws://{self.host}:{self.port}/ws/api/v2"
-
-    @property
-    def http(self) -> str:
-        """The base of JSON-RPC over HTTP; the method follows."""
-        return f"http://{self.host}:{self.port}/api/v2"
-
-    @property
-    def control(self) -> str:
-        """The base of the control port."""
-        return f"http://{self.host}:{self.control_port}"
+    accounts: tuple[AccountAddress, ...]
 
 
 class MockServer:
@@ -50,7 +58,7 @@ class MockServer:
     def __init__(self, settings: MockSettings, market: Market | None = None) -> None:
         self._settings = settings
         self._market = market
-        self._clock = Clock()
+        self._real = Clock()
         self._ports: dict[int, Port] = {}
         self._numbers: dict[Port, int] = {}
         self._count = 0
@@ -59,29 +67,25 @@ class MockServer:
 
     async def start(self) -> Address:
         """Bind both ports and open the market. Raises OSError when a port cannot be had."""
-        loop, host = asyncio.get_running_loop(), self._settings.host
-        self._loop = loop
-        market = self._market or market_of(self._settings)
-        now = self._clock()
-        listings = btc_listings(now, self._settings.maker_fee, self._settings.taker_fee)
-        self.core = MockDeribit(now, self._settings, listings, market)
-        face = await loop.create_server(
-            lambda: Port(self._face, self), host, self._settings.port, backlog=128
-        )
-        self._servers.append(face)
-        control = await loop.create_server(
-            lambda: Port(self._control, None), host, self._settings.control_port
-        )
-        self._servers.append(control)
+        self._loop = asyncio.get_running_loop()
+        self.broken: asyncio.Future[None] = self._loop.create_future()
+        settings = self._settings
+        start = settings.opening()
+        now = self._real() if start is None else start
+        listings = btc_listings(now, settings.maker_fee, settings.taker_fee)
+        self.core = MockDeribit(now, settings, listings, self._market or market_of(settings))
+        self.clock = ExchangeClock(self._real, start, settings.clock_speed)
+        self._control = Control(self.core, self.clock)
+        port = await self._bind(lambda: Port(self._face, self), settings.port)
+        control = await self._bind(lambda: Port(self._operate, None), settings.control_port)
         self._rearm()
-        account = self._settings.accounts[0]
-        return Address(
-            host=host,
-            port=face.sockets[0].getsockname()[1],
-            control_port=control.sockets[0].getsockname()[1],
-            client_id=account.client_id,
-            client_secret=account.client_secret,
-        )
+        return _address(settings, port, control)
+
+    async def _bind(self, make: Callable[[], Port], port: int) -> int:
+        server = await self._loop.create_server(make, self._settings.host, port, backlog=128)
+        self._servers.append(server)
+        bound: int = server.sockets[0].getsockname()[1]
+        return bound
 
     async def stop(self) -> None:
         """Close every socket with a close frame and release the ports."""
@@ -95,6 +99,10 @@ class MockServer:
         # Waiting for the servers would wait for clients that keep an HTTP connection open.
         await asyncio.sleep(0)
 
+    def fault(self, fault: Fault) -> None:
+        """Carry out a fault, or arm it. Raises ValueError when it names what is not there."""
+        self._perform(self.core.fault(self.clock(), fault))
+
     # -- what the ports say ----------------------------------------------------------------------
 
     def admission(self, peer: str) -> int:
@@ -105,46 +113,50 @@ class MockServer:
         """SocketOwner: a socket is open."""
         self._count += 1
         self._ports[self._count], self._numbers[port] = port, self._count
-        self._perform(self.core.opened(self._clock(), self._count, peer))
+        self._do(lambda: self.core.opened(self.clock(), self._count, peer))
 
     def received(self, port: Port, frame: bytes) -> None:
         """SocketOwner: a frame arrived."""
-        self._perform(self.core.received(self._clock(), self._numbers[port], frame))
+        self._do(lambda: self.core.received(self.clock(), self._numbers[port], frame))
 
     def closed(self, port: Port) -> None:
         """SocketOwner: a socket is gone."""
         number = self._numbers.pop(port)
         del self._ports[number]
-        self._perform(self.core.closed(self._clock(), number))
+        self._do(lambda: self.core.closed(self.clock(), number))
 
-    def _face(self, request: HttpRequest) -> HttpAnswer:
+    def _face(self, request: HttpRequest) -> HttpAnswer | None:
         if not request.path.startswith("/api/v2/") and request.path != "/api/v2":
-            return _json(404, {"error": f"no {request.path} here; try /api/v2/public/get_time"})
-        answer, effects = self.core.http(self._clock(), request)
-        self._perform(effects)
-        return answer
+            text = f"no {request.path} here; try /api/v2/public/get_time"
+            return HttpAnswer(404, msgspec.json.encode({"error": text}))
+        return self._ask(lambda: self.core.http(self.clock(), request))
 
-    def _control(self, request: HttpRequest) -> HttpAnswer:
-        match request.verb, request.path:
-            case "GET", "/health":
-                return _json(200, {"status": "ok"})
-            case "GET", "/mock/accounts":
-                return _json(200, self.core.ledger(self._clock()))
-            case "POST", "/mock/faults":
-                return self._fault(request.body)
-            case _:
-                known = "GET /health, GET /mock/accounts, POST /mock/faults"
-                return _json(404, {"error": f"no {request.verb} {request.path} here; {known}"})
-
-    def _fault(self, body: bytes) -> HttpAnswer:
-        try:
-            effects = self.core.fault(self._clock(), decode(body))
-        except (msgspec.DecodeError, ValueError) as error:
-            return _json(400, {"error": str(error)})
-        self._perform(effects)
-        return _json(200, {"status": "ok"})
+    def _operate(self, request: HttpRequest) -> HttpAnswer | None:
+        return self._ask(lambda: self._control.answer(request))
 
     # -- what the core wants ---------------------------------------------------------------------
+
+    def _do(self, act: Callable[[], list[Effect]]) -> None:
+        self._ask(lambda: (None, act()))
+
+    def _ask(self, act: Callable[[], tuple[T, list[Effect]]]) -> T | None:
+        """Let the core act, unless it is broken or breaks by it."""
+        if self.broken.done():
+            return None
+        try:
+            answer, effects = act()
+            self._perform(effects)
+        except Exception as error:
+            self._break(error)
+            return None
+        return answer
+
+    def _break(self, error: Exception) -> None:
+        self.broken.set_exception(error)
+        if self._timer is not None:
+            self._timer.cancel()
+        for port in list(self._ports.values()):
+            port.abort()
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -157,18 +169,42 @@ class MockServer:
                 port.abort()
             else:
                 port.close(effect.code, effect.reason)
+        for number in self.core.deafened():
+            self._ports[number].stop_reading()
         self._rearm()
 
     def _rearm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        wait = to_seconds(max(0, self.core.next_wake() - self._clock()))
-        self._timer = self._loop.call_later(min(wait, WAIT_MAX_S), self._wake)
+        wait_s = self.clock.wait_s(self.core.next_wake())
+        if wait_s is not None:
+            self._timer = self._loop.call_later(min(wait_s, WAIT_MAX_S), self._wake)
 
     def _wake(self) -> None:
-        self._clock.correct()
-        self._perform(self.core.wake(self._clock()))
+        self._real.correct()
+        self._do(lambda: self.core.wake(self.clock()))
 
 
-def _json(status: int, body: object) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode(body))
+def _address(settings: MockSettings, port: int, control_port: int) -> Address:
+    host = settings.host
+    accounts = tuple(
+        AccountAddress(
+            name=account.name,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            scope=account.scope,
+            balances=account.balances,
+        )
+        for account in settings.accounts
+    )
+    return Address(
+        websocket=f"ws://{host}:{port}/ws/api/v2",
+        http=f"http://{host}:{port}/api/v2",
+        control=f"http://{host}:{control_port}",
+        host=host,
+        port=port,
+        control_port=control_port,
+        client_id=accounts[0].client_id,
+        client_secret=accounts[0].client_secret,
+        accounts=accounts,
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backtest.stage import Stage
-from mock_deribit.faults import CutAll, DropFrames
+from mock_deribit.faults import Cut, DropFrames
 from mock_deribit.market.regime import Regime
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.settings import MockSettings
@@ -76,7 +76,7 @@ def test_a_night_in_which_everything_goes_wrong_once() -> None:
     wait(night, 10, lambda: quoting(night), "quoting after the gap")
 
     # Every socket is cut: the exchange cancels for us, and we come back.
-    night.fault(CutAll())
+    night.fault(Cut())
     night.run(0.2)
     assert working(night) == 0, "cancel on disconnect did not work"
     wait(night, 20, lambda: quoting(night), "quoting after the cut")

@@ -41,7 +41,7 @@ class Drill:
     async def ledger(self) -> ExchangeLedger:
         """The exchange's own record."""
         async with httpx.AsyncClient(base_url=self.cast.exchange["control"]) as client:
-            answer = await client.get("/mock/accounts")
+            answer = await client.get("/ledger")
         return ledger_of(next(iter(answer.json()["accounts"].values())))
 
     async def rests(self) -> bool:
@@ -99,7 +99,7 @@ class Drill:
     async def fault(self, **fault: object) -> None:
         """Order a fault of the exchange."""
         async with httpx.AsyncClient(base_url=self.cast.exchange["control"]) as client:
-            (await client.post("/mock/faults", json=fault)).raise_for_status()
+            (await client.post("/faults", json=fault)).raise_for_status()
 
     async def ask(
         self, method: str, path: str, body: object = None, token: str | None = None

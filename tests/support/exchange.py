@@ -95,6 +95,7 @@ class Bench:
         self.now = START
         self.market = StillMarket()
         settings = settings_for_tests(**changes)
+        self.secrets = {each.client_id: each.client_secret for each in settings.accounts}
         self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market)
         self.inbox: dict[int, list[Json]] = {}
         self.closes: dict[int, tuple[int, str]] = {}
@@ -104,13 +105,13 @@ class Bench:
         """A new socket; its number."""
         conn = len(self.inbox) + 1
         self.inbox[conn] = []
-        self._note(self.core.opened(self.now, conn, peer))
+        self.note(self.core.opened(self.now, conn, peer))
         return conn
 
-    def login(self, **params: object) -> int:
-        """A new socket, logged in with the default key."""
+    def login(self, client_id: str = "mock-maker", **params: object) -> int:
+        """A new socket, logged in with the first account's key or another one's."""
         conn = self.open()
-        key = {"client_id": "mock-maker", "client_secret": SECRET}
+        key = {"client_id": client_id, "client_secret": self.secrets[client_id]}
         self.call(conn, "public/auth", grant_type="client_credentials", **key, **params)
         return conn
 
@@ -139,29 +140,29 @@ class Bench:
 
     def raw(self, conn: int, frame: bytes) -> None:
         """Bytes as a client would send them."""
-        self._note(self.core.received(self.now, conn, frame))
+        self.note(self.core.received(self.now, conn, frame))
 
     def hang_up(self, conn: int) -> None:
         """The client's end of the line goes dead."""
-        self._note(self.core.closed(self.now, conn))
+        self.note(self.core.closed(self.now, conn))
 
     def fault(self, fault: Fault) -> None:
         """Order a fault."""
-        self._note(self.core.fault(self.now, fault))
+        self.note(self.core.fault(self.now, fault))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, waking the core whenever it asks."""
         end = Nanos(self.now + from_seconds(seconds))
         while (due := self.core.next_wake()) <= end:
             self.now = max(self.now, due)
-            self._note(self.core.wake(self.now))
+            self.note(self.core.wake(self.now))
         self.now = end
-        self._note(self.core.wake(end))
+        self.note(self.core.wake(end))
 
     def others(self, name: str, side: Side, price: float, amount: float) -> None:
         """Somebody else's limit order."""
         self.market.trade(self.now, "crowd", name, side, price, amount)
-        self._note(self.core.wake(self.now))
+        self.note(self.core.wake(self.now))
 
     def frames(self, conn: int, channel: str) -> list[Any]:
         """The data of every frame of a channel so far, oldest first; takes them."""
@@ -169,7 +170,8 @@ class Bench:
         self.inbox[conn] = [frame for frame in self.inbox[conn] if frame not in mine]
         return [frame["params"]["data"] for frame in mine]
 
-    def _note(self, effects: list[Effect]) -> None:
+    def note(self, effects: list[Effect]) -> None:
+        """Take what the exchange says."""
         for effect in effects:
             match effect:
                 case Reply(conn=conn, data=data):

@@ -76,5 +76,5 @@ async def staged(
 async def order_fault(exchange: Running, **fault: object) -> None:
     """Ask the mock's operator for a fault."""
     async with httpx.AsyncClient() as client:
-        answer = await client.post(f"{exchange.address.control}/mock/faults", json=fault)
+        answer = await client.post(f"{exchange.address.control}/faults", json=fault)
         assert answer.status_code == 200, answer.text

@@ -190,16 +190,16 @@ class Stage:
 
     def others(self, side: Side, price: float, amount: float) -> None:
         """Somebody else's order."""
-        self.market.trade(self.mock._clock(), "crowd", PERPETUAL, side, price, amount)
+        self.market.trade(self.mock.clock(), "crowd", PERPETUAL, side, price, amount)
         self.mock._wake()
 
     def fault(self, fault: Fault) -> None:
         """Order a fault of the exchange."""
-        self.mock._perform(self.mock.core.fault(self.mock._clock(), fault))
+        self.mock.fault(fault)
 
     def account(self) -> dict[str, Any]:
         """The exchange's own record of our account."""
-        accounts: Any = self.mock.core.ledger(self.mock._clock())["accounts"]
+        accounts: Any = self.mock.core.ledger(self.mock.clock())["accounts"]
         record: dict[str, Any] = accounts["maker"]
         return record
 

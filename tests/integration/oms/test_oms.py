@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.servers import NatsServer, ValkeyServer
-from mock_deribit.faults import CutAll, LoseAnswer
+from mock_deribit.faults import Cut, LoseAnswer
 from services.oms.core import Oms
 from shared.messages import Health, Mode, OrderState, Swept
 from shared.params import Params
@@ -124,7 +124,7 @@ async def test_a_cut_socket_and_a_lost_answer_never_double_an_order(
         stage.fault(LoseAnswer(method="private/sell"))
         stage.quote()
         await until(lambda: stage.prices() == [59_990.0, 60_010.0], "one order a side")
-        stage.fault(CutAll())
+        stage.fault(Cut())
         assert stage.prices() == []
         await until(lambda: stage.prices() == [59_990.0, 60_010.0], "one order a side again")
         rounds = len(stage.director.of(Health))

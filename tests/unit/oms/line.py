@@ -214,7 +214,9 @@ class Line:
             key = ("mock-maker", SECRET)
             answer, effects = self.exchange.ask(self.now, "10.0.0.1", key, data)
             self._carry_in(effects)
-            self.at(LATENCY, lambda: self.tell(FrameIn(link="http", data=answer)))
+            if answer is not None:
+                told = FrameIn(link="http", data=answer)
+                self.at(LATENCY, lambda: self.tell(told))
 
         self.at(LATENCY, arrive)
 

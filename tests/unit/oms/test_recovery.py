@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mock_deribit.faults import CutAll, LoseAnswer
+from mock_deribit.faults import Cut, LoseAnswer
 from shared.kernel import FrameIn, LinkDown
 from shared.messages import OrderState, ParamsChanged
 from shared.params import change_params
@@ -343,7 +343,7 @@ def test_a_difference_that_stays_stops_the_reconciliation_clock() -> None:
 def test_the_exchange_out_of_reach_for_ten_seconds_loses_nothing() -> None:
     rig = quoting()
     rig.connectable = False
-    rig.fault(CutAll())
+    rig.fault(Cut())
     rig.pass_time(10.0)
     assert rig.book() == []
     rig.connectable = True

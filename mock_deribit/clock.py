@@ -1,0 +1,112 @@
+"""Owns the exchange's time: real time, but it can stand still, run at another speed, and be moved forward.
+
+What an operator can say of it: one struct each, named by `clock`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shared.kernel import Nanos
+from shared.units import SECOND, to_seconds
+
+SPEED_MAX = 100.0
+STEP_MAX_S = 3_600.0
+
+Speed = Annotated[float, Meta(gt=0, le=SPEED_MAX)]
+
+
+class _Word(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="clock",
+    tag=str.lower,
+):
+    """Anything an operator can say of time."""
+
+
+class Pause(_Word, frozen=True, kw_only=True):
+    """Time stands still; requests are answered, but nothing happens by itself."""
+
+
+class Resume(_Word, frozen=True, kw_only=True):
+    """Time goes on."""
+
+
+class Run(_Word, frozen=True, kw_only=True):
+    """Time runs at so many seconds a second."""
+
+    speed: Speed
+
+
+class Step(_Word, frozen=True, kw_only=True):
+    """Everything that these seconds hold happens at once, market included."""
+
+    seconds: Annotated[float, Meta(gt=0, le=STEP_MAX_S)]
+
+
+class Jump(_Word, frozen=True, kw_only=True):
+    """It is that time now (ISO 8601 with an offset): the market sleeps, the exchange's calendar does not."""
+
+    to: Annotated[datetime, Meta(tz=True)]
+
+    @property
+    def time(self) -> Nanos:
+        """As the exchange counts."""
+        return Nanos(round(self.to.timestamp() * 1e3) * 1_000_000)
+
+
+ClockWord = Pause | Resume | Run | Step | Jump
+
+
+class ExchangeClock:
+    """Calling it reads it. `real` is followed at `speed`, beginning at `start`."""
+
+    def __init__(
+        self, real: Callable[[], Nanos], start: Nanos | None = None, speed: float = 1.0
+    ) -> None:
+        self._real = real
+        self._since = real()
+        self._base = self._since if start is None else start
+        self.speed = speed
+        self.paused = False
+
+    def __call__(self) -> Nanos:
+        if self.paused:
+            return self._base
+        passed = self._real() - self._since
+        return Nanos(self._base + (passed if self.speed == 1.0 else round(passed * self.speed)))
+
+    def pause(self) -> None:
+        """Stand still."""
+        self.move_to(self())
+        self.paused = True
+
+    def resume(self) -> None:
+        """Go on."""
+        self.move_to(self())
+        self.paused = False
+
+    def run(self, speed: float) -> None:
+        """Go on at another speed; one that stands still does so when it is resumed."""
+        self.move_to(self())
+        self.speed = speed
+
+    def move_to(self, now: Nanos) -> None:
+        """It is that time. Raises ValueError for one that has been."""
+        if now < self():
+            raise ValueError(
+                f"time does not run back: it is {to_seconds(self())} s since the epoch"
+            )
+        self._base, self._since = now, self._real()
+
+    def wait_s(self, until: Nanos) -> float | None:
+        """Real seconds until it is that time; None while it stands still."""
+        if self.paused:
+            return None
+        return max(0, until - self()) / SECOND / self.speed

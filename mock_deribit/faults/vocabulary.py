@@ -1,0 +1,234 @@
+"""Owns the words for everything an operator can do to the exchange: one struct each, named by `fault`.
+
+The same words are used by the control API, by scenario files and by simulated runs (`core.fault`). Most act
+at once. Those that wait for a frame, a request or a handshake are *armed*: they have a `count` (0: until
+lifted) and, where it makes sense, a `probability`, drawn from a stream of their own.
+
+Who is meant: `conn` is a connection's number, `account` a name; with neither, everybody.
+"""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from shared.instruments import BookState
+from shared.units import Side
+
+Count = Annotated[int, Meta(ge=0, description="how many; 0: until it is lifted")]
+Share = Annotated[float, Meta(gt=0, le=1, description="of those that it is meant for")]
+Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
+Fee = Annotated[
+    float, Meta(ge=-0.01, le=0.01, description="fraction of notional; negative: rebate")
+]
+Above = Annotated[float, Meta(gt=0)]
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+class _Word(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="fault",
+    tag=_tag,
+):
+    """Anything an operator can say."""
+
+
+class _Aimed(_Word, frozen=True, kw_only=True):
+    """Something done to connections."""
+
+    conn: Annotated[int, Meta(ge=1)] | None = None
+    account: str | None = None
+
+
+# -- frames on their way out ---------------------------------------------------------------------
+
+
+class _Frames(_Aimed, frozen=True, kw_only=True):
+    """Armed for frames of which `channel` begins the channel's name, the method's for an answer, or
+    `heartbeat`; empty: every frame."""
+
+    channel: str = ""
+    count: Count = 1
+    probability: Share = 1.0
+
+
+class DropFrames(_Frames, frozen=True, kw_only=True):
+    """Frames are lost."""
+
+
+class DelayFrames(_Frames, frozen=True, kw_only=True):
+    """Frames are late; what is behind them on the same connection and lane waits for them."""
+
+    milliseconds: Milliseconds
+    jitter_ms: Milliseconds = 0.0
+    count: Count = 0
+
+
+class DuplicateFrames(_Frames, frozen=True, kw_only=True):
+    """Frames arrive twice."""
+
+
+class ReorderFrames(_Frames, frozen=True, kw_only=True):
+    """Frames are overtaken by everything that leaves within so many milliseconds."""
+
+    milliseconds: Annotated[float, Meta(gt=0, le=600_000)] = 50.0
+
+
+# -- connections ---------------------------------------------------------------------------------
+
+
+class Cut(_Aimed, frozen=True, kw_only=True):
+    """Sockets end at once, without a close frame."""
+
+
+class CloseSockets(_Aimed, frozen=True, kw_only=True):
+    """Sockets are closed with a close frame. A slow consumer's: 1008, `connection_too_slow`."""
+
+    code: Annotated[int, Meta(ge=1000, le=4999)] = 1001
+    reason: Annotated[str, Meta(max_length=100)] = "going away"
+
+
+class HalfOpen(_Aimed, frozen=True, kw_only=True):
+    """Lines that are up and dead: the exchange hears nothing, says nothing, or both, for good."""
+
+    hears: bool = False
+    speaks: bool = False
+
+
+class RefuseHandshakes(_Word, frozen=True, kw_only=True):
+    """New WebSockets get this HTTP status."""
+
+    status: Literal[429, 503] = 429
+    count: Count = 1
+
+
+# -- requests and their answers ------------------------------------------------------------------
+
+
+class _Requests(_Aimed, frozen=True, kw_only=True):
+    """Armed for requests of which `method` begins the name; empty: every request."""
+
+    method: str = ""
+    count: Count = 1
+    probability: Share = 1.0
+
+
+class LoseRequest(_Requests, frozen=True, kw_only=True):
+    """The socket is cut before the request is looked at."""
+
+
+class LoseAnswer(_Requests, frozen=True, kw_only=True):
+    """The request is carried out, then the socket is cut unanswered."""
+
+
+class AnswerError(_Requests, frozen=True, kw_only=True):
+    """The answer is this error; `executed`: although the request was carried out."""
+
+    code: int
+    message: str = ""
+    executed: bool = False
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+class ExpireTokens(_Word, frozen=True, kw_only=True):
+    """Access tokens are over; refresh tokens hold."""
+
+    account: str | None = None
+
+
+class DrainCredits(_Word, frozen=True, kw_only=True):
+    """All request credits are spent; they come back at their rate."""
+
+    account: str | None = None
+
+
+# -- what is said of books -----------------------------------------------------------------------
+
+
+class CrossedBook(_Word, frozen=True, kw_only=True):
+    """The book channels are told of a bid at the best ask, by a frame that fits the chain."""
+
+    instrument: str
+
+
+class Gap(_Word, frozen=True, kw_only=True):
+    """The book channels lose the thread: their next frame does not follow the last."""
+
+    instrument: str
+
+
+# -- the platform --------------------------------------------------------------------------------
+
+
+class Lock(_Word, frozen=True, kw_only=True):
+    """Books on an index are locked (cancels pass) or released."""
+
+    index: str
+    locked: bool = True
+
+
+class Maintenance(_Word, frozen=True, kw_only=True):
+    """The platform announces a break and closes every socket, or opens again."""
+
+    on: bool = True
+
+
+class SetState(_Word, frozen=True, kw_only=True):
+    """A book is opened, halted, locked or closed."""
+
+    instrument: str
+    state: BookState
+
+
+# -- the market ----------------------------------------------------------------------------------
+
+
+class MovePrice(_Word, frozen=True, kw_only=True):
+    """News: what the coin is worth moves by so many basis points, and stays there."""
+
+    bps: Annotated[float, Meta(ge=-5_000, le=5_000)]
+
+
+class SetRegime(_Word, frozen=True, kw_only=True):
+    """The market's weather changes."""
+
+    regime: str
+
+
+class Sweep(_Word, frozen=True, kw_only=True):
+    """Somebody takes everything of a book's other side that is within so many basis points of its best."""
+
+    instrument: str
+    side: Side
+    bps: Above = 10.0
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+class Deposit(_Word, frozen=True, kw_only=True):
+    """Coin comes in; negative: goes out."""
+
+    account: str
+    currency: str
+    amount: float
+
+
+FrameFault = DropFrames | DelayFrames | DuplicateFrames | ReorderFrames
+RequestFault = LoseRequest | LoseAnswer | AnswerError
+ArmedFault = FrameFault | RequestFault | RefuseHandshakes
+SocketFault = Cut | CloseSockets | HalfOpen
+MarketFault = MovePrice | SetRegime | Sweep
+PlatformFault = (
+    ExpireTokens | DrainCredits | CrossedBook | Gap | Lock | Maintenance | SetState | Deposit
+)
+Fault = ArmedFault | SocketFault | MarketFault | PlatformFault

@@ -1,0 +1,227 @@
+"""Owns the exchange's end of every WebSocket: what leaves on it, when, and how it ends.
+
+Replies, notifications and heartbeats pass the armed faults here on their way to the outbox. A socket that is
+half open stays what it is until the other side gives up.
+"""
+
+from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import OrderUpdated
+from mock_deribit.exchange.messages import OrderState
+from mock_deribit.faults import CloseSockets, Cut, HalfOpen, SocketFault
+from mock_deribit.faults.armed import Armed
+from mock_deribit.rpc.dispatch import Answered
+from mock_deribit.rpc.hub import Frame
+from mock_deribit.rpc.outbox import CUT, Close, Effect, Outbox, Reply
+from mock_deribit.rpc.session import Session
+from mock_deribit.rpc.venue import Venue
+from mock_deribit.settings import MockSettings
+from shared.kernel import Nanos
+from shared.randomness import Stream
+
+HEARTBEAT_CLOSE = 4000
+SESSION_TERMINATED = 1008
+GOING_AWAY = 1001
+
+FEED = "feed"
+HEARTBEAT = "heartbeat"
+_OVERTAKEN = "overtaken"
+
+
+class Sockets:
+    """All open connections."""
+
+    def __init__(
+        self, settings: MockSettings, exchange: Exchange, venue: Venue, armed: Armed
+    ) -> None:
+        self._latency_ms = settings.latency_ms
+        self._rules = settings.wire_rules()
+        self._exchange = exchange
+        self._venue = venue
+        self._armed = armed
+        self._outbox = Outbox()
+        self._draws = Stream(f"{settings.seed}|mock|wire")
+        self._half_open: dict[int, HalfOpen] = {}
+        self._deafened: list[int] = []
+
+    def take(self, now: Nanos) -> list[Effect]:
+        """Everything that leaves by now."""
+        return self._outbox.take(now)
+
+    def next_wake(self) -> Nanos | None:
+        """When something leaves or a session needs looking at."""
+        times = [session.due() for session in self._venue.sessions.values()]
+        times.append(self._outbox.due())
+        return min((time for time in times if time is not None), default=None)
+
+    def hears(self, conn: int) -> bool:
+        """Whether what arrives on a connection is listened to."""
+        return conn not in self._half_open or self._half_open[conn].hears
+
+    def half_open(self, conn: int) -> HalfOpen | None:
+        """Which half of a connection is dead, if one is."""
+        return self._half_open.get(conn)
+
+    def deafened(self) -> list[int]:
+        """Connections that have stopped to listen since the last call; their host may stop to read."""
+        deafened, self._deafened = self._deafened, []
+        return deafened
+
+    # -- what leaves -----------------------------------------------------------------------------
+
+    def answer(self, now: Nanos, session: Session, answered: Answered, *, lost: bool) -> Nanos:
+        """Send the reply and the frames its request caused, in either order as on Deribit.
+
+        Frames of a subscription always follow their acknowledgement. With `lost` the socket is cut in
+        place of the reply. Returns when the reply leaves.
+        """
+        caused, due = self.told(now), now
+        if self._rules.shuffled_frames:
+            caused = self._shuffled(caused)
+        frames_first = bool(caused) and self._draws.chance(self._rules.early_frames)
+        if frames_first:
+            self.notify(now, caused)
+        if lost:
+            self.close(now, session.conn, CUT, "answer lost")
+        elif answered.reply is not None:
+            lane = FEED if answered.after else answered.lane
+            due = self._outbox.slot(now, session.conn, lane, self._delay())
+            data = answered.reply.text(now, due).encode()
+            self._put(now, session, lane, due, answered.method, data)
+        if not frames_first:
+            self.notify(now, caused)
+        self.notify(now, answered.after)
+        if answered.hang_up:
+            self.close(now, session.conn, GOING_AWAY, "")
+        elif answered.limited and self._rules.rate_limit == "close":
+            self.close(now, session.conn, SESSION_TERMINATED, "too_many_requests")
+        return due
+
+    def _shuffled(self, frames: list[Frame]) -> list[Frame]:
+        """The frames with their channels in a random order; within a channel nothing moves."""
+        channels: dict[tuple[int, str], list[Frame]] = {}
+        for frame in frames:
+            channels.setdefault((frame.conn, frame.channel), []).append(frame)
+        left, order = list(channels.values()), []
+        while left:
+            order += left.pop(self._draws.below(len(left)))
+        return order
+
+    def told(self, now: Nanos) -> list[Frame]:
+        """What the exchange's latest events say on the channels."""
+        frames: list[Frame] = []
+        for event in self._exchange.drain():
+            if isinstance(event, OrderUpdated) and event.order.state is not OrderState.OPEN:
+                for session in self._venue.sessions.values():
+                    session.orders.pop(event.order.order_id, None)
+            frames += self._venue.hub.tell(now, event)
+        return frames
+
+    def notify(self, now: Nanos, frames: list[Frame]) -> None:
+        """Send notifications."""
+        for frame in frames:
+            session = self._venue.sessions.get(frame.conn)
+            if session is not None:
+                if session.heartbeat is not None:
+                    session.heartbeat.busy()
+                self._say(now, session, frame.channel, frame.text)
+
+    def _say(self, now: Nanos, session: Session, name: str, text: str) -> None:
+        due = self._outbox.slot(now, session.conn, FEED, self._delay())
+        self._put(now, session, FEED, due, name, text.encode())
+
+    def _put(
+        self, now: Nanos, session: Session, lane: str, due: Nanos, name: str, data: bytes
+    ) -> None:
+        """On its way, unless a fault has other plans."""
+        conn, copies = session.conn, 1
+        if conn in self._half_open and not self._half_open[conn].speaks:
+            return
+        if self._armed.on_frames:
+            fate = self._armed.frame(conn, account_of(session), name)
+            copies, due = fate.copies, Nanos(due + fate.late)
+            if fate.overtaken:
+                lane, due = f"{lane}|{_OVERTAKEN}", Nanos(due + fate.overtaken)
+        for _ in range(copies):
+            self._outbox.put(now, lane, due, Reply(conn, data))
+
+    def _delay(self) -> Nanos:
+        """Half of the mean latency is fixed, the other half exponential."""
+        mean = self._latency_ms
+        if not mean:
+            return Nanos(0)
+        return Nanos(round((mean / 2 + self._draws.exponential(mean / 2)) * 1e6))
+
+    # -- how they live and end -------------------------------------------------------------------
+
+    def beat(self, now: Nanos) -> None:
+        """Heartbeats that are due, and sockets that are over."""
+        for session in list(self._venue.sessions.values()):
+            self._beat(now, session)
+
+    def _beat(self, now: Nanos, session: Session) -> None:
+        if session.idle(now):
+            self.close(now, session.conn, CUT, "idle")
+            return
+        if session.heartbeat is None:
+            return
+        beat = session.heartbeat.beat(now)
+        if beat.dead:
+            self.close(now, session.conn, HEARTBEAT_CLOSE, "heartbeat close")
+        for kind in beat.frames:
+            text = f'{{"params":{{"type":"{kind}"}},"method":"heartbeat","jsonrpc":"2.0"}}'
+            self._say(now, session, HEARTBEAT, text)
+
+    def close(self, now: Nanos, conn: int, code: int, reason: str) -> None:
+        """End a socket. Of a half-open one only the exchange knows that it has ended."""
+        if conn not in self._half_open or self._half_open[conn].speaks:
+            self._outbox.put(now, FEED, now, Close(conn, code, reason))
+        self.forget(now, conn)
+        self.notify(now, self.told(now))
+
+    def close_all(self, now: Nanos, code: int, reason: str) -> None:
+        """End every socket."""
+        for conn in list(self._venue.sessions):
+            self.close(now, conn, code, reason)
+
+    def forget(self, now: Nanos, conn: int) -> None:
+        """A socket is gone; if it asked for it, cancel what it placed."""
+        self._half_open.pop(conn, None)
+        session = self._venue.sessions.pop(conn, None)
+        if session is None:
+            return
+        for channel, account in session.channels.items():
+            self._venue.hub.unsubscribe(conn, account, channel)
+        self._venue.gate.closed(conn)
+        self._outbox.forget(conn)
+        if session.cancel_on_disconnect:
+            for order_id, account in session.orders.items():
+                self._exchange.cancel(now, account, order_id, "cancel_on_disconnect")
+
+    def suffer(self, now: Nanos, fault: SocketFault) -> None:
+        """Do to those connections what the operator wants."""
+        for conn in self._aimed_at(fault):
+            match fault:
+                case Cut():
+                    self.close(now, conn, CUT, "cut")
+                case CloseSockets(code=code, reason=reason):
+                    self.close(now, conn, code, reason)
+                case HalfOpen():
+                    self._half_open[conn] = fault
+                    if not fault.hears:
+                        self._deafened.append(conn)
+
+    def _aimed_at(self, fault: SocketFault) -> list[int]:
+        sessions = self._venue.sessions
+        if fault.conn is not None and fault.conn not in sessions:
+            known = ", ".join(map(str, sessions)) or "none"
+            raise ValueError(f"there is no connection {fault.conn}; open are: {known}")
+        return [
+            conn
+            for conn, session in sessions.items()
+            if fault.conn in (None, conn) and fault.account in (None, account_of(session))
+        ]
+
+
+def account_of(session: Session) -> str:
+    """The account a connection is logged in to, or nothing."""
+    return session.grant.account if session.grant is not None else ""
