@@ -70,6 +70,8 @@ def is_multiple(value: float, step: float) -> bool:
     ratio = value / step
     if ratio.is_integer():
         return True
+    if not math.isfinite(ratio):
+        return False
     return abs(ratio - round(ratio)) <= _STEP_TOLERANCE * max(1.0, abs(ratio) * 1e-6)
 
 

@@ -103,7 +103,7 @@ class Valuation:
         """Hourly rows whose hour ends within [start, end], oldest first."""
         by_minute = {minute.ts: minute for minute in self._minutes}
         rows = []
-        first = -(-start // HOUR) * HOUR
+        first = -(-max(start, self._minutes[0].ts) // HOUR) * HOUR
         for ts in range(first, min(end, self._accrued) + 1, HOUR):
             last, previous = by_minute.get(Nanos(ts)), by_minute.get(Nanos(ts - HOUR))
             if last is not None and previous is not None:
@@ -121,7 +121,7 @@ class Valuation:
     def _funded_at(self, ts: Nanos) -> float:
         if ts >= self._accrued:
             return self._funded
-        behind = (self._minutes[-1].ts - ts) // MINUTE
+        behind = max(0, self._minutes[-1].ts - ts) // MINUTE
         position = max(0, len(self._minutes) - 1 - behind)
         while position and self._minutes[position].ts > ts:
             position -= 1

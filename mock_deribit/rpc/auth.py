@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from mock_deribit.rpc.errors import invalid_credentials, invalid_params, unauthorized
 from mock_deribit.rpc.grants import Grant, Key, Wish, clipped, wish
-from mock_deribit.rpc.params import Params
+from mock_deribit.rpc.params import Params, whole
 from shared.kernel import Nanos
 from shared.units import SECOND, from_ms
 
@@ -110,10 +110,11 @@ class Gatekeeper:
             fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
             key = self._keys.get(fields.get("id", ""))
             stamp, nonce = fields.get("ts", ""), fields.get("nonce", "")
-            if key is None or not nonce or not (stamp.isascii() and stamp.isdigit()):
+            signed_at = whole(stamp)
+            if key is None or not nonce or signed_at is None:
                 raise invalid_credentials()
             expected = signature(key.secret, stamp, nonce, verb, target, body, "")
-            key = self._fresh(now, key, int(stamp), nonce, expected, fields.get("sig", ""))
+            key = self._fresh(now, key, signed_at, nonce, expected, fields.get("sig", ""))
             return self._passing(now, key)
         raise unauthorized("invalid_token")
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mock_deribit.rpc.errors import forbidden, invalid_params
+from mock_deribit.rpc.params import whole
 from shared.kernel import Nanos
 from shared.units import SECOND
 
@@ -84,7 +85,7 @@ def wish(scope: str) -> Wish:
         if head == "session":
             session = tail
         elif head == "expires":
-            lifetime = Nanos(int(tail) * SECOND) if tail.isascii() and tail.isdigit() else Nanos(0)
+            lifetime = Nanos((whole(tail) or 0) * SECOND)
         elif head == "name":
             name = tail
         elif head in AREAS:

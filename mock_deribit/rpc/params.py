@@ -4,11 +4,21 @@ Parameters of an HTTP GET are all text; the reader takes `"10"` for 10, `"true"`
 a list only there.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from mock_deribit.rpc.errors import invalid_params
+
+INTEGER_MAX = 2**63 - 1
+"""What the wire calls an integer fits 64 bits."""
+
+
+def whole(text: str) -> int | None:
+    """The number that plain digits write, None for anything else and for more than 64 bits hold."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 class Params:
@@ -52,15 +62,15 @@ class Params:
         value = self._members.get(name)
         if value is None:
             return None
-        if self._textual and isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise invalid_params(name, "value must be a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise invalid_params(name, "value must be a number")
-        number = float(value)
-        if number - number != 0.0:
+        number = math.nan
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            # An integer may have more digits than any float can hold.
+            with suppress(OverflowError):
+                number = float(value)
+        elif self._textual and isinstance(value, str):
+            with suppress(ValueError):
+                number = float(value)
+        if not math.isfinite(number):
             raise invalid_params(name, "value must be a number")
         return number
 
@@ -80,7 +90,7 @@ class Params:
             if default is None:
                 raise invalid_params(name, "value required")
             return default
-        if number != int(number):
+        if number != int(number) or abs(number) > INTEGER_MAX:
             raise invalid_params(name, "value must be an integer")
         if low is not None and number < low:
             raise invalid_params(name, f"value must be >= {low}")

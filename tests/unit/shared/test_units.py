@@ -72,3 +72,8 @@ def test_times_convert_between_the_venues_milliseconds_and_ours() -> None:
     assert units.to_ms(units.from_ms(1_790_000_000_123)) == 1_790_000_000_123
     assert units.from_ms(1.79e12) == 1_790_000_000_000_000_000
     assert math.isclose(units.to_seconds(units.from_seconds(0.3)), 0.3)
+
+
+def test_a_value_beyond_counting_lies_on_no_grid() -> None:
+    assert not units.is_multiple(1e308, 0.5)
+    assert not units.is_multiple(math.inf, 0.5)
