@@ -14,6 +14,7 @@ from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.faults import AnswerError, Fault, LoseAnswer, LoseRequest, RequestFault
 from mock_deribit.faults.armed import Armed, Standing
+from mock_deribit.faults.codes import WORDS
 from mock_deribit.market.market import Market, Sleeper
 from mock_deribit.operator import Operator
 from mock_deribit.rpc.auth import Gatekeeper
@@ -279,4 +280,6 @@ def _unseen(fault: RequestFault | None) -> bool:
 
 
 def _wrong(fault: AnswerError, number: int | str | None) -> Response:
-    return Response(number, error=RpcError(fault.code, fault.message or "error"))
+    return Response(
+        number, error=RpcError(fault.code, fault.message or WORDS.get(fault.code, "error"))
+    )

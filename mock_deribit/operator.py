@@ -9,16 +9,22 @@ from mock_deribit.faults import (
     CrossedBook,
     Deposit,
     DrainCredits,
+    Expire,
     ExpireTokens,
     Fault,
     Gap,
+    Liquidate,
     Lock,
     Maintenance,
     MarketFault,
     MovePrice,
     PlatformFault,
+    SetFees,
+    SetHold,
     SetRegime,
     SetState,
+    SetTick,
+    Settle,
     SocketFault,
     Sweep,
 )
@@ -94,6 +100,18 @@ class Operator:
                     sockets.close_all(now, GOING_AWAY, "maintenance")
             case SetState(instrument=name, state=state):
                 exchange.set_state(now, name, state)
+            case Settle():
+                exchange.settle_now(now)
+            case Expire(instrument=name):
+                exchange.expire_now(now, name)
+            case SetTick(instrument=name, tick=tick):
+                exchange.set_tick(now, name, tick)
+            case SetFees(instrument=name, maker=maker, taker=taker):
+                exchange.set_fees(now, name, maker=maker, taker=taker)
+            case SetHold(instrument=name, milliseconds=hold):
+                exchange.set_hold(now, name, hold)
+            case Liquidate(account=name):
+                exchange.liquidate(now, name)
             case Deposit(account=name, currency=currency, amount=amount):
                 exchange.deposit(now, name, currency, amount)
             case _:

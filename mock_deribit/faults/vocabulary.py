@@ -129,7 +129,8 @@ class LoseAnswer(_Requests, frozen=True, kw_only=True):
 
 
 class AnswerError(_Requests, frozen=True, kw_only=True):
-    """The answer is this error; `executed`: although the request was carried out."""
+    """The answer is this error (`message` empty: Deribit's word for the code); `executed`: although the
+    request was carried out."""
 
     code: int
     message: str = ""
@@ -189,6 +190,38 @@ class SetState(_Word, frozen=True, kw_only=True):
     state: BookState
 
 
+class Settle(_Word, frozen=True, kw_only=True):
+    """All books settle now, as at 08:00 UTC."""
+
+
+class Expire(_Word, frozen=True, kw_only=True):
+    """A dated future is delivered now."""
+
+    instrument: str
+
+
+class SetTick(_Word, frozen=True, kw_only=True):
+    """An instrument has another tick; resting orders stay where they are."""
+
+    instrument: str
+    tick: Above
+
+
+class SetFees(_Word, frozen=True, kw_only=True):
+    """An instrument has other fees; one that is not given stays."""
+
+    instrument: str
+    maker: Fee | None = None
+    taker: Fee | None = None
+
+
+class SetHold(_Word, frozen=True, kw_only=True):
+    """Orders that would trade at once wait so long on one book; 0: they do not."""
+
+    instrument: str
+    milliseconds: Annotated[float, Meta(ge=0, le=10_000)]
+
+
 # -- the market ----------------------------------------------------------------------------------
 
 
@@ -219,8 +252,14 @@ class Deposit(_Word, frozen=True, kw_only=True):
     """Coin comes in; negative: goes out."""
 
     account: str
-    currency: str
+    currency: Literal["BTC", "ETH", "USDC"]
     amount: float
+
+
+class Liquidate(_Word, frozen=True, kw_only=True):
+    """The exchange closes an account's positions, whatever its margin."""
+
+    account: str
 
 
 FrameFault = DropFrames | DelayFrames | DuplicateFrames | ReorderFrames
@@ -229,6 +268,19 @@ ArmedFault = FrameFault | RequestFault | RefuseHandshakes
 SocketFault = Cut | CloseSockets | HalfOpen
 MarketFault = MovePrice | SetRegime | Sweep
 PlatformFault = (
-    ExpireTokens | DrainCredits | CrossedBook | Gap | Lock | Maintenance | SetState | Deposit
+    ExpireTokens
+    | DrainCredits
+    | CrossedBook
+    | Gap
+    | Lock
+    | Maintenance
+    | SetState
+    | Settle
+    | Expire
+    | SetTick
+    | SetFees
+    | SetHold
+    | Deposit
+    | Liquidate
 )
 Fault = ArmedFault | SocketFault | MarketFault | PlatformFault

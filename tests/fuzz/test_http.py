@@ -27,6 +27,7 @@ def ask(bench: Bench, verb: str, path: str, **changes: object) -> tuple[int, Jso
     members = {"query": {}, "authorization": "", "body": b"", "peer": "10.0.0.9"} | changes
     request = HttpRequest(verb=verb, target=path, path=path, **members)  # type: ignore[arg-type]
     answer, _ = bench.core.http(bench.now, request)
+    assert answer is not None
     body: Json = json.loads(answer.body)
     assert ("result" in body) != ("error" in body)
     assert answer.status == (200 if "result" in body else 400)

@@ -1,14 +1,21 @@
 """What an operator does to sessions, books and the platform."""
 
+import pytest
+
 from mock_deribit.faults import (
     CrossedBook,
     Deposit,
     DrainCredits,
+    Expire,
     ExpireTokens,
     Gap,
+    Liquidate,
     Lock,
     Maintenance,
+    SetFees,
     SetState,
+    SetTick,
+    Settle,
     Sweep,
 )
 from shared.instruments import BookState
@@ -140,3 +147,48 @@ def test_a_deposit_is_there() -> None:
     conn = bench.login()
     bench.fault(Deposit(account="maker", currency="BTC", amount=1.5))
     assert bench.call(conn, "private/get_account_summary", currency="BTC")["balance"] == 2.4
+
+
+def test_a_settlement_out_of_turn_moves_the_sessions_profit_and_opens_again() -> None:
+    bench = Bench()
+    conn = subscribed(bench, "instrument.state.future.BTC")
+    bench.fault(Settle())
+    states = bench.frames(conn, "instrument.state.future.BTC")
+    assert {told["state"] for told in states} == {"settlement"}
+    bench.pass_time(5.0)
+    states = bench.frames(conn, "instrument.state.future.BTC")
+    assert {told["state"] for told in states} == {"open"}
+
+
+def test_a_future_that_expires_now_is_delivered_and_the_perpetual_cannot() -> None:
+    bench = Bench()
+    conn = subscribed(bench, "instrument.state.future.BTC")
+    dated = bench.core.listings()[1]["instrument_name"]
+    bench.fault(Expire(instrument=str(dated)))
+    bench.pass_time(5.0)
+    states = bench.frames(conn, "instrument.state.future.BTC")
+    assert {(told["instrument_name"], told["state"]) for told in states} >= {(dated, "delivered")}
+    with pytest.raises(ValueError, match=PERP):
+        bench.fault(Expire(instrument=PERP))
+
+
+def test_ticks_and_fees_change_and_are_seen_by_whoever_asks() -> None:
+    bench = Bench()
+    conn = bench.open()
+    bench.fault(SetTick(instrument=PERP, tick=1.0))
+    bench.fault(SetFees(instrument=PERP, maker=-0.0001))
+    seen = bench.call(conn, "public/get_instrument", instrument_name=PERP)
+    fees = (seen["maker_commission"], seen["taker_commission"])
+    assert (seen["tick_size"], fees) == (1.0, (-0.0001, 0.00035))
+    with pytest.raises(ValueError, match="multiple of"):
+        bench.fault(SetTick(instrument=PERP, tick=0.001))
+
+
+def test_a_liquidated_account_has_no_position_left() -> None:
+    bench = Bench()
+    conn = bench.login()
+    bench.call(conn, "private/buy", instrument_name=PERP, amount=10, price=60_100)
+    bench.fault(Liquidate(account="maker"))
+    bench.pass_time(5.0)
+    sizes = [held["size"] for held in bench.call(conn, "private/get_positions", currency="BTC")]
+    assert sizes in ([], [0.0])
