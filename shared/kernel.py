@@ -33,7 +33,10 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the shared state held under a key the core `remembers` when it started; None: nothing."""
+    """What the shared state held under a key the core `remembers` when it started; None: nothing.
+
+    A kill latch that another process writes is told in the same way later on.
+    """
 
     key: str
     value: str | None

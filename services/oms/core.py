@@ -10,7 +10,7 @@ from services.oms.desk import Desk
 from services.oms.inventory import Inventory
 from services.oms.label import check_prefix
 from services.oms.order import IllegalMove
-from services.oms.orders import Orders
+from services.oms.orders import Orders, Superseded
 from services.oms.outbox import Outbox
 from services.oms.permission import Permission
 from services.oms.second import LINK as HTTP
@@ -95,7 +95,7 @@ class Oms:
             if isinstance(event, FrameIn) or not self._out.empty:
                 self._inventory.tell(now)
             self._farewell(now)
-        except IllegalMove as broken:
+        except (IllegalMove, Superseded) as broken:
             self._out.do(Halt(str(broken)))
         return self._out.take()
 
@@ -131,7 +131,7 @@ class Oms:
             case Restored():
                 self._restored(now, event)
             case Started():
-                self._orders.begin(event.incarnation)
+                self._orders.begin(now, event.incarnation)
                 self._started = now
                 self._sweep.doubt(now)
                 self._out.wake("beat", Nanos(now + BEAT))

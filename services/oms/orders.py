@@ -13,6 +13,10 @@ from shared.units import MINUTE, Side
 _FINAL_KEPT = 2 * MINUTE
 
 
+class Superseded(RuntimeError):
+    """Another instance of us, started later, trades on the account: this one must not."""
+
+
 class Orders:
     """The orders of one label prefix. Iterating gives those that may still fill or be booked.
 
@@ -27,14 +31,15 @@ class Orders:
         self._labels: dict[str, str] = {}
         """Order id to label."""
         self._incarnation = 0
+        self._began = Nanos(0)
         self._number = 0
 
     def __iter__(self) -> Iterator[Order]:
         return iter(tuple(self._matter.values()))
 
-    def begin(self, incarnation: int) -> None:
+    def begin(self, now: Nanos, incarnation: int) -> None:
         """A new life of the process: labels never repeat."""
-        self._incarnation = incarnation
+        self._began, self._incarnation = now, incarnation
 
     def get(self, label: str) -> Order | None:
         """The order with this label."""
@@ -84,11 +89,16 @@ class Orders:
     def adopt(self, now: Nanos, seen: VenueOrder, untold: float = 0.0) -> Order | None:
         """Take in an order that bears our prefix and that nobody here sent; None: not ours.
 
-        `untold`: what of its fills comes as trades beside it, to be booked next.
+        `untold`: what of its fills comes as trades beside it, to be booked next. Raises `Superseded`.
         """
         label = self.is_ours(seen.label)
         if label is None or seen.price is None:
             return None
+        if label.incarnation > self._incarnation and seen.created > self._began:
+            raise Superseded(
+                f"{seen.label} was sent by a later instance of this service: two act on one account; "
+                "this one ends, look for where the other was started"
+            )
         order = Order(
             label=seen.label,
             instrument=seen.instrument,

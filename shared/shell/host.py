@@ -21,14 +21,16 @@ import msgspec
 
 from shared.dispatch import Dispatcher
 from shared.journal import Header
-from shared.kernel import Core, Event, LinkDown, LinkUp, Message, Nanos, Wake
+from shared.kernel import Core, Event, LinkDown, LinkUp, Message, Nanos, Restored, Wake
 from shared.messages import Health
 from shared.shell.clock import Clock
 from shared.shell.health import BEAT_S, Lag, Measured, remove_beat, rss_mb, write_beat
 from shared.shell.journal import JOURNAL_FOLDER, Journals
+from shared.shell.leadership import Deposed
+from shared.shell.links import venue_link
 from shared.shell.settings import Settings
 from shared.shell.state_redis import State
-from shared.shell.venue import SocketEvent, VenueSocket
+from shared.shell.venue import SocketEvent
 from shared.units import MILLISECOND
 
 STOP = "stop"
@@ -78,38 +80,6 @@ class Bus(Protocol):
         ...
 
 
-class VenueLink(Protocol):
-    """One core's way to the venue: `VenueSocket`, or `VenueHttp` for the link `http`."""
-
-    frames_in: int
-    frames_dropped: int
-
-    @property
-    def is_up(self) -> bool:
-        """Whether there is something to wait for when the process ends."""
-        ...
-
-    def quiet_for(self, now: float) -> float:
-        """Seconds of loop time since the core last sent something."""
-        ...
-
-    async def keep(self) -> None:
-        """Be there until retired or cancelled."""
-        ...
-
-    def send(self, data: bytes) -> None:
-        """One frame, now or never."""
-        ...
-
-    def cut(self, reason: str) -> None:
-        """End what is open."""
-        ...
-
-    def retire(self) -> None:
-        """Open nothing any more."""
-        ...
-
-
 class Host:
     """Cores, and everything around them. `run` returns the exit code."""
 
@@ -136,7 +106,7 @@ class Host:
             None if self._journals is None else self._journals.note,
         )
         self._sockets = {
-            (core.name, link): self._venue_link(core.name, link)
+            (core.name, link): venue_link(link, settings, partial(self._tell_socket, core.name))
             for core in cores
             for link in core.links
         }
@@ -185,6 +155,14 @@ class Host:
         self._links[event.link] = isinstance(event, LinkUp)
         _log.info("link", extra={"fields": msgspec.to_builtins(event)})
         self._drive(self.dispatcher.deliver_all, event)
+
+    def _told_by_state(self, event: LinkUp | LinkDown | Restored) -> None:
+        if not isinstance(event, Restored):
+            self.link(event)
+            return
+        for core in self.dispatcher.cores:
+            if event.key in core.remembers:
+                self.deliver(core.name, event)
 
     def dress(self, core: str, message: Message) -> Message:
         """A `Health` leaves with the figures of the process."""
@@ -259,7 +237,7 @@ class Host:
         incarnations = dict.fromkeys(self._names, self._incarnation)
         self._started = True
         self._drive(self.dispatcher.start, remembered, incarnations)
-        self._spawn(self._state.keep(self.link))
+        self._spawn(self._state.keep(self._told_by_state))
         self._spawn(self._bus.keep(self))
         for socket in self._sockets.values():
             self._spawn(socket.keep())
@@ -333,19 +311,16 @@ class Host:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled():
+            return
+        if isinstance(task.exception(), Deposed):
+            _log.critical(f"{task.exception()}; this one pulls its orders and ends")
+            self._exit_code = 1
+            self.stop()
+        elif task.exception() is not None:
             _log.critical("a part of the host broke", exc_info=task.exception())
             self._exit_code = 1
             self.stop()
-
-    def _venue_link(self, core: str, link: str) -> VenueLink:
-        settings, tell = self._settings, partial(self._tell_socket, core)
-        if link == "http":
-            # Only who has such a link pays for the client.
-            from shared.shell.http import VenueHttp  # noqa: PLC0415
-
-            return VenueHttp(settings.http_url, settings.credentials, tell)
-        return VenueSocket(link, settings.ws_url, settings.credentials, tell)
 
     def _open_journals(self, config: dict[str, Any]) -> Journals:
         headers = [
@@ -366,7 +341,9 @@ class Host:
             self.clock.correct()
             down = [link for link, is_up in self._links.items() if not is_up]
             unready = [f"{core}: {detail}" for core, (ok, detail) in self._ready.items() if not ok]
-            detail = "; ".join([f"{link} is down" for link in down] + unready)
+            leader = self._state.waits_for
+            standby = [f"standing by, another instance leads: {leader}"] if leader else []
+            detail = "; ".join(standby + [f"{link} is down" for link in down] + unready)
             try:
                 write_beat(self._settings.run_dir, self._names, ready=not detail, detail=detail)
             except OSError as error:

@@ -24,4 +24,6 @@ class NatsHost(Host):
     ) -> None:
         names = [core.name for core in cores]
         bus = NatsBus(settings.nats_url, settings.env, names, history, fast=fast)
-        super().__init__(cores, settings, bus, RedisState(settings.redis_url, settings.env), config)
+        trades = any("private" in core.links for core in cores)
+        state = RedisState(settings.redis_url, settings.env, settings.account if trades else None)
+        super().__init__(cores, settings, bus, state, config)

@@ -4,6 +4,7 @@ Owns: reading the environment and `.env` (the environment wins), the addresses t
 and the second switch without which nothing trades live. Every mistake is a `SettingsError` of one line.
 """
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -74,6 +75,12 @@ class Settings(BaseModel):
         if self.deribit_client_id is None or self.deribit_client_secret is None:
             return None
         return self.deribit_client_id, self.deribit_client_secret
+
+    @property
+    def account(self) -> str:
+        """A name for the account traded, in which the key's id cannot be read."""
+        client_id = self.deribit_client_id.get_secret_value() if self.deribit_client_id else ""
+        return hashlib.sha256(client_id.encode()).hexdigest()[:12]
 
     @field_validator("log_level")
     @classmethod

@@ -37,39 +37,6 @@ def foreign(rig: Rig, label: str, price: float = 59_900.0, amount: float = 50.0)
         rig.exchange.received(rig.now, 900, json.dumps(request).encode())
 
 
-def test_at_start_orders_of_ours_are_cancelled_and_foreign_ones_never_touched() -> None:
-    rig = Rig()
-    foreign(rig, "somebody-else")
-    foreign(rig, "mm-0-BTC-PERPETUAL-b0-3", 59_901.0)
-    foreign(rig, "mm-looks-like-ours", 59_902.0)
-    foreign(rig, "", 59_903.0)
-    rig.live()
-    assert sorted(order.label for order in rig.book()) == [
-        "",
-        "mm-looks-like-ours",
-        "somebody-else",
-    ]
-    assert rig.anomalies() == ["unknown_order"]
-    rig.quote()
-    rig.pass_time(0.1)
-    assert len(rig.book()) == 5
-    rig.silent = True
-    rig.pass_time(3.0)
-    assert len(rig.book()) == 3
-
-
-def test_a_kill_leaves_foreign_orders_alone() -> None:
-    rig = Rig()
-    foreign(rig, "somebody-else")
-    rig.live()
-    rig.quote()
-    rig.pass_time(0.02)
-    assert len(rig.book()) == 3
-    rig.kill()
-    rig.pass_time(0.02)
-    assert [order.label for order in rig.book()] == ["somebody-else"]
-
-
 def test_cancel_on_disconnect_is_read_back_before_any_order() -> None:
     rig = quoting()
     methods = [frame["method"] for frame in rig.sent]
@@ -268,16 +235,6 @@ def test_every_frame_twice_counts_every_fill_once() -> None:
     assert [fill.amount for fill in rig.fills()] == [700.0]
     assert rig.position().amount == rig.real_position() == 700.0
     assert rig.halts == []
-
-
-def test_a_trade_by_another_hand_moves_the_position_and_is_an_anomaly() -> None:
-    rig = quoting()
-    foreign(rig, "by-hand", price=60_000.5, amount=200.0)
-    rig.exchange.wake(rig.now)
-    rig.pass_time(7.0)
-    assert rig.position().amount == rig.real_position() == 200.0
-    assert "foreign_trade" in rig.anomalies()
-    assert "position_mismatch" not in rig.anomalies()
 
 
 def test_inventory_survives_the_process_with_its_profit_and_fees() -> None:
