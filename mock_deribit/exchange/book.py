@@ -40,104 +40,124 @@ class Level:
         self.lots = 0
 
 
+class Half:
+    """One side: levels by rank, the ranks ascending, and what touched levels held before."""
+
+    __slots__ = ("before", "levels", "ranks")
+
+    def __init__(self) -> None:
+        self.levels: dict[int, Level] = {}
+        self.ranks: list[int] = []
+        self.before: dict[int, int] = {}
+
+    def add(self, rank: int, order: Order, lots: int) -> None:
+        """Let an order join the end of a level, which begins with it if there was none."""
+        level = self.levels.get(rank)
+        if level is None:
+            level = self.levels[rank] = Level()
+            insort(self.ranks, rank)
+        if rank not in self.before:
+            self.before[rank] = level.lots
+        level.queue[order.number] = order
+        level.lots += lots
+
+    def take(self, rank: int, order: Order, lots: int, *, leaves: bool) -> None:
+        """Take lots of an order off its level, which ends with the last of its orders."""
+        level = self.levels[rank]
+        if rank not in self.before:
+            self.before[rank] = level.lots
+        level.lots -= lots
+        if leaves:
+            del level.queue[order.number]
+            if not level.queue:
+                del self.levels[rank]
+                del self.ranks[bisect_left(self.ranks, rank)]
+
+    def take_changes(self) -> list[tuple[int, int, int]]:
+        """(rank, lots before, lots now) of every level changed since the last call, best first."""
+        before, levels, changes = self.before, self.levels, []
+        for rank in before if len(before) == 1 else sorted(before, reverse=True):
+            level = levels.get(rank)
+            lots = 0 if level is None else level.lots
+            if lots != before[rank]:
+                changes.append((rank, before[rank], lots))
+        before.clear()
+        return changes
+
+
 class Book:
     """Both halves of one instrument's book. Raises KeyError for an order that does not rest here."""
 
     def __init__(self) -> None:
-        self._levels: dict[int, dict[int, Level]] = {BID: {}, ASK: {}}
-        self._ranks: dict[int, list[int]] = {BID: [], ASK: []}
-        self._before: dict[int, dict[int, int]] = {BID: {}, ASK: {}}
+        self._halves = {BID: Half(), ASK: Half()}
 
     def best(self, half: int) -> int | None:
         """The best price of a half in ticks."""
-        ranks = self._ranks[half]
+        ranks = self._halves[half].ranks
         return half * ranks[-1] if ranks else None
 
     def lots_at(self, half: int, tick: int) -> int:
         """The size resting at a price, 0 if none."""
-        level = self._levels[half].get(half * tick)
+        level = self._halves[half].levels.get(half * tick)
         return level.lots if level else 0
 
     def front(self, half: int) -> Order:
         """The order that trades next. Raises IndexError when the half is empty."""
-        return next(iter(self._levels[half][self._ranks[half][-1]].queue.values()))
+        side = self._halves[half]
+        return next(iter(side.levels[side.ranks[-1]].queue.values()))
 
     def crosses(self, sign: int, tick: int) -> bool:
         """Whether an order of this sign and limit would trade on arrival."""
-        ranks = self._ranks[-sign]
+        ranks = self._halves[-sign].ranks
         return bool(ranks) and sign * tick + ranks[-1] >= 0
 
     def reach(self, sign: int, tick: int) -> Iterator[Order]:
         """The resting orders an incoming one could trade with, in the order in which it would."""
-        levels = self._levels[-sign]
-        for rank in reversed(self._ranks[-sign]):
+        opposite = self._halves[-sign]
+        for rank in reversed(opposite.ranks):
             if sign * tick + rank < 0:
                 return
-            yield from levels[rank].queue.values()
+            yield from opposite.levels[rank].queue.values()
 
     def queue(self, half: int, tick: int) -> tuple[Order, ...]:
         """The orders at a price, first in line first."""
-        level = self._levels[half].get(half * tick)
+        level = self._halves[half].levels.get(half * tick)
         return tuple(level.queue.values()) if level else ()
 
     def depth(self, half: int) -> Iterator[tuple[int, int]]:
         """(tick, lots) of every level, best first."""
-        levels = self._levels[half]
-        for rank in reversed(self._ranks[half]):
-            yield half * rank, levels[rank].lots
+        side = self._halves[half]
+        for rank in reversed(side.ranks):
+            yield half * rank, side.levels[rank].lots
 
     def orders(self) -> Iterator[Order]:
         """Every resting order: bids then asks, best price first, then time."""
-        for half in (BID, ASK):
-            for rank in reversed(self._ranks[half]):
-                yield from self._levels[half][rank].queue.values()
+        for side in self._halves.values():
+            for rank in reversed(side.ranks):
+                yield from side.levels[rank].queue.values()
 
     def add(self, order: Order) -> None:
         """Rest an order at the end of its level."""
-        half, rank = order.sign, order.sign * order.tick
-        levels = self._levels[half]
-        level = levels.get(rank)
-        if level is None:
-            level = levels[rank] = Level()
-            insort(self._ranks[half], rank)
-        self._before[half].setdefault(rank, level.lots)
-        level.queue[order.number] = order
-        level.lots += order.visible
+        half = order.sign
+        self._halves[half].add(half * order.tick, order, order.visible)
 
     def remove(self, order: Order) -> None:
         """Take an order out, whatever is left of it; an iceberg stands here with its present slice."""
-        self._shrink(order, order.visible, leaves=True)
+        half = order.sign
+        self._halves[half].take(half * order.tick, order, order.visible, leaves=True)
 
     def reduce(self, order: Order, lots: int) -> None:
         """Tell the book that `lots` are about to leave a resting order; its place is kept.
 
         An order that loses all it has left leaves the book. The caller then changes the order.
         """
-        self._shrink(order, lots, leaves=lots == order.visible)
+        half = order.sign
+        leaves = lots == order.visible
+        self._halves[half].take(half * order.tick, order, lots, leaves=leaves)
 
     def take_changes(self, half: int) -> list[tuple[int, int, int]]:
         """(tick, lots before, lots now) of every level changed since the last call, best first."""
-        before = self._before[half]
-        if not before:
+        side = self._halves[half]
+        if not side.before:
             return []
-        levels = self._levels[half]
-        changes = []
-        for rank in sorted(before, reverse=True) if len(before) > 1 else before:
-            level = levels.get(rank)
-            lots = level.lots if level is not None else 0
-            if lots != before[rank]:
-                changes.append((half * rank, before[rank], lots))
-        before.clear()
-        return changes
-
-    def _shrink(self, order: Order, lots: int, *, leaves: bool) -> None:
-        half, rank = order.sign, order.sign * order.tick
-        level = self._levels[half][rank]
-        self._before[half].setdefault(rank, level.lots)
-        level.lots -= lots
-        if leaves:
-            del level.queue[order.number]
-            if not level.queue:
-                del self._levels[half][rank]
-                ranks = self._ranks[half]
-                del ranks[bisect_left(ranks, rank)]
+        return [(half * rank, before, now) for rank, before, now in side.take_changes()]

@@ -101,30 +101,30 @@ class Desk:
         draft = self.draft(now, account, contract, request, tag)
         if isinstance(draft, Refused):
             return draft
-        shown = request.display_amount
+        instrument = contract.instrument
         order = Order(
-            number=self._execution.arrival(),
-            order_id=self._numbering.order_id(contract.instrument.settlement),
-            account=account.name,
-            instrument=contract.instrument,
-            sign=draft.sign,
-            tick=draft.tick,
-            price=contract.price(draft.tick),
-            lots=draft.lots,
-            order_type=request.order_type,
-            time_in_force=request.time_in_force,
-            post_only=request.post_only,
-            reject_post_only=request.reject_post_only,
-            reduce_only=request.reduce_only,
-            label=request.label,
-            created=now,
-            updated=now,
-            display=_slice(contract, shown, draft.lots),
-            group=tag.group,
-            quote_id=tag.quote_id,
-            quote_set_id=tag.quote_set_id,
-            is_liquidation=tag.liquidation,
+            self._execution.arrival(),
+            self._numbering.order_id(instrument.settlement),
+            account.name,
+            instrument,
+            draft.sign,
+            draft.tick,
+            contract.price(draft.tick),
+            draft.lots,
+            request.order_type,
+            request.time_in_force,
+            request.post_only,
+            request.reject_post_only,
+            request.reduce_only,
+            request.label,
+            now,
+            now,
         )
+        if request.display_amount is not None:
+            order.display = _slice(contract, request.display_amount, draft.lots)
+        if tag is not PLAIN:
+            order.group, order.is_liquidation = tag.group, tag.liquidation
+            order.quote_id, order.quote_set_id = tag.quote_id, tag.quote_set_id
         if draft.overlaps:
             return self._execution.overlapped(now, account, contract, order)
         return self._execution.execute(now, account, contract, order)
@@ -204,7 +204,7 @@ class Desk:
             order.reduce_only = change.reduce_only
             self._execution.rank_reducing(account, order)
             self._execution.shrink(account, contract, order, order.lots - change.lots)
-            self._outbox.order(account, contract, order)
+            self._outbox.order(account, order)
             self._execution.commit(now)
             return Placed(order.view(), ())
         self._execution.unrest(account, contract, order)

@@ -77,7 +77,7 @@ class Execution:
         halves = [] if kills else self._match(now, account, contract, order)
         if order.state is OrderState.OPEN and order.remaining:
             self._rest_or_kill(account, contract, order)
-        self._outbox.order(account, contract, order)
+        self._outbox.order(account, order)
         trades = self._tell_taker(now, account, contract, order, halves)
         self.protect(now)
         view = order.view()
@@ -90,7 +90,7 @@ class Execution:
         """Answer an order that would meet its owner's with a cancelled one."""
         order.state, order.cancel_reason = OrderState.CANCELLED, "order_overlap"
         self._outbox.touch(contract)
-        self._outbox.order(account, contract, order)
+        self._outbox.order(account, order)
         view = account.closed[order.order_id] = order.view()
         self.commit(now)
         return Placed(view, ())
@@ -117,9 +117,9 @@ class Execution:
         self._outbox.touch(contract)
         self.unrest(account, contract, order)
         order.state, order.cancel_reason, order.updated = OrderState.CANCELLED, reason, now
+        self._outbox.order(account, order)
         if not account.house:
             account.closed[order.order_id] = order.view()
-        self._outbox.order(account, contract, order)
 
     def commit(self, now: Nanos) -> None:
         """Queue what the request did, and the protections it triggered before or after it."""
@@ -202,11 +202,11 @@ class Execution:
 
     def _tell_maker(self, now: Nanos, owner: Account, contract: Contract, half: Half) -> None:
         maker, trade = half.order, half.told()
+        self._outbox.order(owner, maker)
         if maker.state is OrderState.FILLED:
             owner.closed[maker.order_id] = maker.view()
         owner.trades.append(trade)
         self._ledger.note_trade(owner, owner.position(contract), trade)
-        self._outbox.order(owner, contract, maker)
         self._outbox.fill(owner, trade)
         self._trim_reduce_only(now, owner, contract)
         self._count(now, owner, contract, maker, trade)
@@ -278,4 +278,4 @@ class Execution:
                 self.close(now, account, contract, order, "risk_mitigation")
             elif allowed < order.remaining:
                 self.shrink(account, contract, order, order.remaining - allowed)
-                self._outbox.order(account, contract, order)
+                self._outbox.order(account, order)

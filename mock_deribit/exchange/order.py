@@ -7,14 +7,19 @@ from shared.instruments import Instrument
 from shared.kernel import Nanos
 from shared.units import Side, on_grid
 
+_BUY, _SELL = Side.BUY, Side.SELL
 
-class Order(msgspec.Struct, eq=False, kw_only=True):
+
+class Order(msgspec.Struct, eq=False, gc=False):
     """An order's whole life. `lots` is the total, fills included; `number` orders arrivals.
 
     `sign` is +1 for a buy and -1 for a sell; `tick` is the price on the contract's grid, sizes are
     multiples of the instrument's amount step. An iceberg shows `display` lots at a time and keeps
     `hidden` ones back; `refilled` says that the slice shown came from those. `group` names the
     protection the order stands under ("" plain, None not at all).
+
+    `view` is built once for each change: whoever changes an order calls `changed` afterwards, which the
+    outbox does when it is told of the order.
     """
 
     number: int
@@ -48,6 +53,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     is_liquidation: bool = False
     quote_set_id: str | None = None
     quote_id: str | None = None
+    latest: OrderView | None = None
 
     @property
     def remaining(self) -> int:
@@ -62,11 +68,16 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     @property
     def side(self) -> Side:
         """The side as a word."""
-        return Side.BUY if self.sign > 0 else Side.SELL
+        return _BUY if self.sign > 0 else _SELL
+
+    def changed(self) -> None:
+        """The order is no longer as it was shown."""
+        self.latest = None
 
     def hide(self) -> None:
         """Keep back all but the next slice of an iceberg; any other order shows whole."""
-        self.hidden = max(0, self.remaining - self.display) if self.display else 0
+        if self.display:
+            self.hidden, self.latest = max(0, self.remaining - self.display), None
 
     def take_fill(self, lots: int, price: float, now: Nanos) -> None:
         """Book a fill: filled amount, average price (as the payoff averages) and state."""
@@ -74,12 +85,17 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
             float(self.filled), self.average_price, float(lots), price
         )
         self.filled += lots
-        self.updated = now
+        self.updated, self.latest = now, None
         if self.filled == self.lots:
             self.state = OrderState.FILLED
 
     def view(self) -> OrderView:
         """The order as it stands. A quote's amount is what is left of it."""
+        if self.latest is None:
+            self.latest = self._drawn()
+        return self.latest
+
+    def _drawn(self) -> OrderView:
         instrument = self.instrument
         step = instrument.amount_step
         iceberg = self.display > 0

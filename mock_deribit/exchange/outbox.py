@@ -33,22 +33,22 @@ class Outbox:
         self._fills: dict[tuple[str, str], list[UserTrade]] = {}
         self._public: dict[str, list[PublicTrade]] = {}
         self._contracts: dict[str, Contract] = {}
-        self._holders: dict[tuple[str, str], tuple[Account, Contract]] = {}
+        self._holders: dict[tuple[str, str], str] = {}
 
     def touch(self, contract: Contract) -> None:
         """Announce that this request changes a book."""
         self._contracts[contract.name] = contract
 
-    def order(self, account: Account, contract: Contract, order: Order) -> None:
+    def order(self, account: Account, order: Order) -> None:
         """An order changed; told once per request, as it stands at the end."""
+        order.changed()
         if not account.house:
             self._orders[order.order_id] = (account, order)
-            self._holders[account.name, contract.name] = (account, contract)
 
     def holding(self, account: Account, contract: Contract) -> None:
         """A position or balance changed without an order."""
         if not account.house:
-            self._holders[account.name, contract.name] = (account, contract)
+            self._holders[account.name, contract.name] = contract.instrument.settlement
 
     def fill(self, account: Account, trade: UserTrade) -> None:
         """A fill of an account with a listener."""
@@ -70,11 +70,9 @@ class Outbox:
 
     def commit(self, now: Nanos) -> None:
         """Queue everything the request did, in the documented order."""
-        events, public = self._events, self._public
-        if self._orders:
-            for account, order in self._orders.values():
-                events.append(OrderUpdated(now, account.name, order.view()))
-            self._orders.clear()
+        events, orders, public = self._events, self._orders, self._public
+        for account, order in orders.values():
+            events.append(OrderUpdated(now, account.name, order.view()))
         if self._fills:
             for (name, instrument), fills in self._fills.items():
                 events.append(UserTraded(now, name, instrument, tuple(fills)))
@@ -88,7 +86,7 @@ class Outbox:
                 events.append(change)
             if contract.take_best_change() or contract.name in public:
                 moved.append(contract.name)
-        if self._holders:
+        if orders or self._holders:
             self._tell_holdings(now)
         for instrument in moved:
             events.append(TickerChanged(now, instrument))
@@ -109,11 +107,18 @@ class Outbox:
         return events
 
     def _tell_holdings(self, now: Nanos) -> None:
-        events = self._events
-        portfolios: dict[tuple[str, str], None] = {}
-        for account, contract in self._holders.values():
-            events.append(PositionChanged(now, account.name, contract.name))
-            portfolios[account.name, contract.instrument.settlement] = None
-        for name, currency in portfolios:
+        """Every order event moves its account's position and portfolio; each is told once."""
+        events, holders = self._events, self._holders
+        for account, order in self._orders.values():
+            instrument = order.instrument
+            holders[account.name, instrument.name] = instrument.settlement
+        self._orders.clear()
+        if len(holders) == 1:
+            (((name, contract), currency),) = holders.items()
+            events.append(PositionChanged(now, name, contract))
             events.append(PortfolioChanged(now, name, currency))
-        self._holders.clear()
+        else:
+            events.extend([PositionChanged(now, *holder) for holder in holders])
+            portfolios = {(name, currency): None for (name, _), currency in holders.items()}
+            events.extend([PortfolioChanged(now, *portfolio) for portfolio in portfolios])
+        holders.clear()

@@ -10,6 +10,7 @@ from mock_deribit.exchange.events import (
 )
 from mock_deribit.exchange.messages import (
     OrderEdit,
+    OrderState,
     SelfMatch,
     TimeInForce,
 )
@@ -87,6 +88,30 @@ def test_positions_and_money_are_conserved_and_the_book_never_crosses(
     for step in script:
         perform(floor, step)
         check_whole(floor)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps, st.sampled_from(list(SelfMatch)))
+def test_what_accounts_are_shown_of_their_orders_adds_up_to_the_book_and_to_their_fills(
+    script: list[Step], mode: SelfMatch
+) -> None:
+    floor = Floor()
+    exchange = floor.exchange
+    exchange.set_self_match("alice", mode)
+    for step in script:
+        perform(floor, step)
+        shown: dict[tuple[Side, float], float] = {}
+        for name in ACCOUNTS:
+            for order in exchange.open_orders(name):
+                level = (order.side, order.price)
+                shown[level] = shown.get(level, 0.0) + order.amount - order.filled_amount
+            for order in (*exchange.open_orders(name), *exchange.closed_orders(name)):
+                fills = exchange.user_trades(name, order_id=order.order_id)
+                assert order.filled_amount == sum(fill.trade.amount for fill in fills)
+                assert (order.state is OrderState.FILLED) == (order.filled_amount == order.amount)
+        book = exchange.book(PERPETUAL)
+        resting = {(Side.BUY, price): amount for price, amount in book.bids}
+        assert shown == resting | {(Side.SELL, price): amount for price, amount in book.asks}
 
 
 @settings(max_examples=40, deadline=None)
