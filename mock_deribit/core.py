@@ -51,9 +51,11 @@ class MockDeribit:
     ) -> None:
         self._settings = settings
         self._market = market
-        self._exchange = Exchange(now, listings, market.index_prices, str(settings.seed))
+        rules, seed = settings.exchange_rules(), str(settings.seed)
+        self._exchange = Exchange(now, listings, market.index_prices, seed, rules)
+        main = settings.accounts[0].name
         for account in settings.accounts:
-            self._exchange.open_account(account.name, account.balances)
+            self._exchange.open_account(account.name, account.balances, owner=main)
         keys = tuple(account.key() for account in settings.accounts)
         user_ids = {each.name: FIRST_USER + n for n, each in enumerate(settings.accounts)}
         self._rules = settings.wire_rules()
@@ -234,6 +236,12 @@ class MockDeribit:
         self._tell(now)
 
     # -- the operator's side ---------------------------------------------------------------------
+
+    def announce(self, now: Nanos, title: str, body: str) -> list[Effect]:
+        """Publish an announcement."""
+        self._advance(now)
+        self._sockets.notify(now, self._venue.announce(now, title, body))
+        return self._sockets.take(now)
 
     def fault(self, now: Nanos, fault: Fault) -> list[Effect]:
         """Carry out a fault, or arm it. Raises ValueError when it names what is not there."""

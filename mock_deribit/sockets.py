@@ -5,7 +5,7 @@ half open stays what it is until the other side gives up.
 """
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.events import OrderUpdated
+from mock_deribit.exchange.events import HoldEnded, OrderUpdated
 from mock_deribit.exchange.messages import OrderState
 from mock_deribit.faults import CloseSockets, Cut, HalfOpen, SocketFault
 from mock_deribit.faults.armed import Armed
@@ -109,12 +109,16 @@ class Sockets:
     def told(self, now: Nanos) -> list[Frame]:
         """What the exchange's latest events say on the channels."""
         frames: list[Frame] = []
+        late: list[Frame] = []
         for event in self._exchange.drain():
             if isinstance(event, OrderUpdated) and event.order.state is not OrderState.OPEN:
                 for session in self._venue.sessions.values():
                     session.orders.pop(event.order.order_id, None)
+            if isinstance(event, HoldEnded):
+                overtaken = self._draws.chance(self._rules.early_frames)
+                (late if overtaken else frames).extend(self._venue.hold_ended(now, event))
             frames += self._venue.hub.tell(now, event)
-        return frames
+        return frames + late
 
     def notify(self, now: Nanos, frames: list[Frame]) -> None:
         """Send notifications."""

@@ -7,7 +7,7 @@ one request: order updates, user trades, public trades, book changes, position a
 changes. An unknown account is a programmer's error (KeyError); an unknown instrument is `Refused`.
 
 A request that would trade at once on a book with a hold is answered `Held`; its answer is the event
-`HoldEnded` with the same ticket.
+`HoldEnded` with the same ticket. Who cannot wait for it asks with `at_once`, and is not held.
 """
 
 from mock_deribit.exchange import checks
@@ -41,7 +41,9 @@ class Exchange(Operations):
 
     # -- orders ----------------------------------------------------------------------------------
 
-    def place(self, now: Nanos, account: str, request: OrderRequest) -> Placed | Refused | Held:
+    def place(
+        self, now: Nanos, account: str, request: OrderRequest, *, at_once: bool = False
+    ) -> Placed | Refused | Held:
         """Take a new order: check, match, rest."""
         self.advance(now)
         owner, contract = self._accounts[account], self._contracts.get(request.instrument)
@@ -49,12 +51,12 @@ class Exchange(Operations):
             return self._unknown_instrument()
         if owner.liquidating:
             return checks.ACCOUNT_LOCKED
-        if contract.hold:
+        if contract.hold and not at_once:
             return self._place_or_hold(now, owner, contract, request)
         return self._desk.place(now, owner, contract, request)
 
     def edit(
-        self, now: Nanos, account: str, order_id: str, edit: OrderEdit
+        self, now: Nanos, account: str, order_id: str, edit: OrderEdit, *, at_once: bool = False
     ) -> Placed | Refused | Held:
         """Change a resting order; quotes are not found (10004). A post-only reject cancels it and
         comes back as a cancelled order with `cancel_reason` edit_post_only_reject."""
@@ -68,12 +70,19 @@ class Exchange(Operations):
         if owner.liquidating:
             return checks.ACCOUNT_LOCKED
         contract = self._contracts[order.instrument.name]
-        if contract.hold:
+        if contract.hold and not at_once:
             return self._edit_or_hold(now, owner, contract, order, edit)
         return self._desk.edit(now, owner, contract, order, edit)
 
     def edit_by_label(
-        self, now: Nanos, account: str, instrument: str, label: str, edit: OrderEdit
+        self,
+        now: Nanos,
+        account: str,
+        instrument: str,
+        label: str,
+        edit: OrderEdit,
+        *,
+        at_once: bool = False,
     ) -> Placed | Refused | Held:
         """Change the one open order with this label (10004 none, 13032 several)."""
         found = [*fitting(self._accounts[account].orders.values(), instrument, None, label)]
@@ -81,7 +90,7 @@ class Exchange(Operations):
             return checks.NOT_FOUND
         if len(found) > 1:
             return checks.NOT_UNIQUE
-        return self.edit(now, account, found[0].order_id, edit)
+        return self.edit(now, account, found[0].order_id, edit, at_once=at_once)
 
     def cancel(
         self, now: Nanos, account: str, order_id: str, reason: str = "user_request"
@@ -123,7 +132,14 @@ class Exchange(Operations):
         return tuple([answer for answer in answers if isinstance(answer, OrderView)])
 
     def close_position(
-        self, now: Nanos, account: str, instrument: str, order_type: OrderType, price: float | None
+        self,
+        now: Nanos,
+        account: str,
+        instrument: str,
+        order_type: OrderType,
+        price: float | None,
+        *,
+        at_once: bool = False,
     ) -> Placed | Refused | Held:
         """A reduce-only order of the position's full size."""
         contract = self._contracts.get(instrument)
@@ -138,7 +154,7 @@ class Exchange(Operations):
             order_type=order_type,
             reduce_only=True,
         )
-        return self.place(now, account, request)
+        return self.place(now, account, request, at_once=at_once)
 
     def set_self_match(self, account: str, mode: SelfMatch, *, extended: bool = False) -> None:
         """How the account wants its own crossings handled; `extended`: its subaccounts' too."""

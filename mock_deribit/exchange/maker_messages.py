@@ -65,10 +65,11 @@ class MassQuote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuoteError(msgspec.Struct, frozen=True, kw_only=True):
-    """A side that was refused; what it had resting is gone."""
+    """A side that was refused; what it had resting is gone. One that had waited in the hold no longer
+    knows its side."""
 
-    instrument: str
-    side: Side
+    instrument: str | None = None
+    side: Side | None = None
     refused: Refused
 
 

@@ -117,9 +117,9 @@ class Choice(msgspec.Struct, frozen=True):
     alternatives: tuple[object, ...]
 
 
-def choices(rules: Rules) -> tuple[Choice, ...]:
+def choices(rules: msgspec.Struct) -> tuple[Choice, ...]:
     """Every unconfirmed fact with the choice these rules make; no alternatives: a number."""
-    hints = get_type_hints(Rules, include_extras=True)
+    hints = get_type_hints(type(rules), include_extras=True)
     return tuple(
         Choice(
             name,

@@ -10,6 +10,8 @@ from mock_deribit.rpc import (
     methods_instruments,
     methods_market,
     methods_orders,
+    methods_quotes,
+    methods_records,
     methods_session,
     methods_subscriptions,
 )
@@ -22,8 +24,10 @@ METHODS: dict[str, Method] = (
     | methods_market.METHODS
     | methods_orders.METHODS
     | methods_cancel.METHODS
+    | methods_quotes.METHODS
     | methods_history.METHODS
     | methods_account.METHODS
+    | methods_records.METHODS
 )
 
 _ABSENT = {

@@ -3,7 +3,7 @@
 Source: JSON-RPC 2.0 as Deribit speaks it (named parameters only, `usIn`/`usOut`/`usDiff`/`testnet`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -26,7 +26,7 @@ from mock_deribit.rpc.hub import Frame
 from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.session import Session
 from mock_deribit.rpc.text import encode
-from mock_deribit.rpc.venue import Call, Method, Venue
+from mock_deribit.rpc.venue import Call, Method, Venue, Waiting
 from shared.kernel import Nanos
 from shared.units import MICROSECOND
 
@@ -186,20 +186,29 @@ class Dispatcher:
             call.grant = self._granted(now, request, method, call)
             self._spend(now, method, call)
             self._refuse_unknown(request, known)
-            response = Response(request.id, method.run(call))
+            response = _response(request.id, lambda: method.run(call))
         except RpcError as error:
             response = Response(request.id, error=error)
+        if call.waiting is not None:
+            self._keep(now, request, call.waiting)
         queue = _queue(call) if method is not None and method.matching else ""
         private = request.method.startswith("private/")
         return Answered(
             method=request.method,
-            reply=None if call.hang_up else response,
+            reply=None if call.hang_up or call.waiting else response,
             lane=queue or ("private" if private else "public"),
             after=call.after,
             hang_up=call.hang_up,
             limited=response.error is not None and response.error.code == TOO_MANY_REQUESTS,
             queue=queue,
         )
+
+    def _keep(self, now: Nanos, request: _Request, waiting: Waiting) -> None:
+        """Let a request wait for the end of its holds."""
+        waiting.method = request.method
+        waiting.respond = lambda at, run: _response(request.id, run).text(now, at)
+        for ticket in waiting.tickets:
+            self._venue.held[ticket] = waiting
 
     def _refuse_unknown(self, request: _Request, known: tuple[str, ...]) -> None:
         if self._venue.rules.unknown_parameters == "refused":
@@ -235,6 +244,13 @@ class Dispatcher:
             self._queues[queue] = waiting
             if len(waiting) >= QUEUE_MAX:
                 raise queue_full()
+
+
+def _response(number: int | str | None, run: Callable[[], object]) -> Response:
+    try:
+        return Response(number, run())
+    except RpcError as error:
+        return Response(number, error=error)
 
 
 def _missing(name: str) -> RpcError:

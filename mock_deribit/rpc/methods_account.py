@@ -66,7 +66,8 @@ def _summary(call: Call, account: str, currency: str) -> wire.Json:
 def _person(call: Call, account: str) -> wire.Json:
     """The members of the account itself."""
     venue = call.venue
-    mode = venue.self_match.get(account, SelfMatch.REJECT_TAKER.value)
+    mode, extended = venue.exchange.self_match(account)
+    mmp, _ = venue.exchange.features(account)
     return {
         "id": venue.user_ids[account],
         "username": account,
@@ -74,12 +75,12 @@ def _person(call: Call, account: str) -> wire.Json:
         "email": f"{account}@example.com",
         "type": "main" if account == venue.main_account else "subaccount",
         "creation_timestamp": to_ms(venue.opened),
-        "mmp_enabled": True,
+        "mmp_enabled": mmp,
         "login_enabled": True,
         "security_keys_enabled": False,
         "interuser_transfers_enabled": False,
-        "self_trading_reject_mode": mode,
-        "self_trading_extended_to_subaccounts": False,
+        "self_trading_reject_mode": mode.value,
+        "self_trading_extended_to_subaccounts": extended,
     }
 
 
@@ -167,7 +168,8 @@ def _get_subaccounts_details(call: Call) -> object:
 
 def _get_user_locks(call: Call) -> object:
     """Whether the account is locked, currency by currency."""
-    return [{"currency": currency, "locked": False} for currency in call.venue.settled()]
+    locked = call.venue.exchange.is_liquidating(call.account)
+    return [{"currency": currency, "locked": locked} for currency in call.venue.settled()]
 
 
 def _get_access_log(call: Call) -> object:
@@ -182,10 +184,9 @@ def _get_access_log(call: Call) -> object:
 def _set_self_trading_config(call: Call) -> object:
     """Choose what happens when the account would trade with itself."""
     mode = SelfMatch(call.params.choice("mode", [mode.value for mode in SelfMatch]))
-    call.params.flag("extended_to_subaccounts")
+    extended = call.params.flag("extended_to_subaccounts")
     call.params.flag("block_rfq_self_match_prevention")
-    call.venue.exchange.set_self_match(call.account, mode)
-    call.venue.self_match[call.account] = mode.value
+    call.venue.exchange.set_self_match(call.account, mode, extended=extended)
     return "ok"
 
 

@@ -68,15 +68,19 @@ def _currencies(call: Call) -> list[str | None]:
 
 def _family(call: Call, targets: list[tuple[str | None, str | None]]) -> object:
     """Cancel what fits any of the targets, each an instrument or a currency or neither."""
-    detailed = call.params.flag("detailed")
+    detailed, freeze = call.params.flag("detailed"), call.params.flag("freeze_quotes")
     wanted = call.params.choice("type", _TYPES, "all") in ("all", "limit")
     orders: list[OrderView] = []
     if _futures_wanted(call) and wanted:
         for instrument, currency in targets:
             orders += call.venue.exchange.cancel_all(
-                call.now, call.account, instrument=instrument, currency=currency
+                call.now,
+                call.account,
+                instrument=instrument,
+                currency=currency,
+                freeze_quotes=freeze,
             )
-    return _books(call, orders) if detailed else len(orders)
+    return by_book(call, orders) if detailed else len(orders)
 
 
 def _futures_wanted(call: Call) -> bool:
@@ -89,7 +93,8 @@ def _futures_wanted(call: Call) -> bool:
     return "future" in kinds or "any" in kinds
 
 
-def _books(call: Call, orders: list[OrderView]) -> list[wire.Json]:
+def by_book(call: Call, orders: list[OrderView]) -> list[wire.Json]:
+    """Cancelled orders as `detailed` shows them, one entry for each book."""
     books: dict[str, list[wire.Json]] = {}
     for order in orders:
         books.setdefault(order.instrument, []).append(call.venue.order(order, call.account))

@@ -75,29 +75,31 @@ def _get_order_state_by_label(call: Call) -> object:
 
 def _get_order_history_by_instrument(call: Call) -> object:
     """Closed orders of an instrument, newest first."""
-    name = call.venue.listing(call).name
-    return _history(call, call.venue.exchange.closed_orders(call.account, instrument=name))
+    return _history(call, instrument=call.venue.listing(call).name, currency=None)
 
 
 def _get_order_history_by_currency(call: Call) -> object:
     """Closed orders that settle in a currency, newest first."""
-    currency = call.currency()
-    return _history(call, call.venue.exchange.closed_orders(call.account, currency=currency))
+    return _history(call, instrument=None, currency=call.currency())
 
 
-def _history(call: Call, views: tuple[OrderView, ...]) -> object:
-    """Newest first. Orders that never traded only on demand; nothing older than retention."""
+def _history(call: Call, *, instrument: str | None, currency: str | None) -> object:
+    """Newest first. Orders that never traded only on demand; `historical` asks for those that the
+    exchange has put away."""
     params = call.params
     count = params.integer("count", 20, low=1, high=1000)
     offset = params.integer("offset", 0, low=0)
     unfilled, historical = params.flag("include_unfilled"), params.flag("historical")
     with_continuation = params.flag("with_continuation") or params.has("continuation")
+    views = call.venue.exchange.closed_orders(
+        call.account, instrument=instrument, currency=currency, historical=historical
+    )
     wanted = [
         view
         for view in reversed(views)
         if unfilled or view.filled_amount > 0 or view.state is OrderState.FILLED
     ]
-    if historical or not call.futures_wanted():
+    if not call.futures_wanted():
         wanted = []
     if not with_continuation:
         return [call.venue.order(view, call.account) for view in wanted[offset : offset + count]]

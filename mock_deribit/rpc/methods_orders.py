@@ -1,6 +1,8 @@
 """Owns the methods that place and change orders: buy, sell, edit, close a position.
 
 Deribit's trigger, linked and option orders are not here; each is refused by name, never half understood.
+An order that its book holds is answered when the hold ends; over HTTP, which does not wait here, none is
+held.
 """
 
 from mock_deribit.exchange.listing import Listing
@@ -15,7 +17,7 @@ from mock_deribit.exchange.messages import (
     TimeInForce,
 )
 from mock_deribit.rpc import wire
-from mock_deribit.rpc.errors import RpcError, invalid_params
+from mock_deribit.rpc.errors import invalid_params
 from mock_deribit.rpc.venue import Call, Method, taken
 from shared.kernel import Nanos
 from shared.units import Side, from_ms
@@ -74,7 +76,10 @@ def _place(call: Call, side: Side) -> object:
         display_amount=_display(call),
         mmp=params.flag("mmp"),
     )
-    return _placed(call, call.venue.exchange.place(call.now, call.account, request))
+    exchange = call.venue.exchange
+    return _placed(
+        call, exchange.place(call.now, call.account, request, at_once=call.session is None)
+    )
 
 
 def _type(call: Call, default: str | None = None) -> OrderType:
@@ -116,7 +121,8 @@ def _valid_until(call: Call) -> Nanos | None:
 def _placed(call: Call, answer: Placed | Refused | Held) -> object:
     """The reply; and the socket remembers what rests, for cancel on disconnect."""
     if isinstance(answer, Held):
-        raise RpcError(13028, "temporarily_unavailable")
+        call.wait((answer.ticket,), lambda answers: _placed(call, answers[0]))
+        return None
     placed = taken(answer)
     order = placed.order
     adopted = not order.replaced or call.venue.rules.adopt_edited
@@ -135,7 +141,9 @@ def _edit(call: Call) -> object:
     exchange, order_id = call.venue.exchange, call.params.text("order_id")
     view = taken(exchange.order(call.account, order_id))
     change = _change(call, call.venue.listed(view.instrument))
-    return _placed(call, exchange.edit(call.now, call.account, order_id, change))
+    at_once = call.session is None
+    answer = exchange.edit(call.now, call.account, order_id, change, at_once=at_once)
+    return _placed(call, answer)
 
 
 def _edit_by_label(call: Call) -> object:
@@ -143,7 +151,9 @@ def _edit_by_label(call: Call) -> object:
     listing, label = call.venue.listing(call), call.params.text("label")
     change = _change(call, listing)
     exchange = call.venue.exchange
-    answer = exchange.edit_by_label(call.now, call.account, listing.name, label, change)
+    answer = exchange.edit_by_label(
+        call.now, call.account, listing.name, label, change, at_once=call.session is None
+    )
     return _placed(call, answer)
 
 
@@ -171,7 +181,9 @@ def _close_position(call: Call) -> object:
     listing, order_type = call.venue.listing(call), _type(call)
     price = call.params.required_number("price") if order_type is OrderType.LIMIT else None
     exchange = call.venue.exchange
-    answer = exchange.close_position(call.now, call.account, listing.name, order_type, price)
+    answer = exchange.close_position(
+        call.now, call.account, listing.name, order_type, price, at_once=call.session is None
+    )
     return _placed(call, answer)
 
 

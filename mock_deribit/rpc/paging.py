@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from mock_deribit.rpc.errors import invalid_params
-from mock_deribit.rpc.params import Params
+from mock_deribit.rpc.params import Params, whole
 
 COUNT_MAX = 1000
 
@@ -48,10 +48,10 @@ def _bound(params: Params, name: str) -> int | None:
     """A bound of the window; ids are strings, with their currency in front."""
     if not name.endswith("_id") or not params.has(name):
         return params.optional_integer(name)
-    digits = params.text(name).rpartition("-")[2]
-    if not (digits.isascii() and digits.isdigit()):
+    number = whole(params.text(name).rpartition("-")[2])
+    if number is None:
         raise invalid_params(name, "invalid value")
-    return int(digits)
+    return number
 
 
 def continued(
@@ -61,7 +61,7 @@ def continued(
 
     The word names the last row seen, so that what is added or forgotten meanwhile shifts no page.
     """
-    word, start = params.text("continuation", "none"), 0
+    word, start = params.token("continuation", "none"), 0
     if word != "none":
         start = next((n + 1 for n, row in enumerate(rows) if key(row) == word), -1)
         if start < 0:

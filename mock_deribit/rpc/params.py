@@ -50,6 +50,12 @@ class Params:
             raise invalid_params(name, f"value must be at most {longest} characters")
         return value
 
+    def token(self, name: str, default: str) -> str:
+        """A string or a whole number, as a string."""
+        value = self._members.get(name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if whole else self.text(name, default)
+
     def choice(self, name: str, allowed: Sequence[str], default: str | None = None) -> str:
         """One of the allowed strings."""
         value = self.text(name, default)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import (
+    AccountLocked,
     Event,
     MmpTriggered,
     OrderUpdated,
@@ -174,8 +175,28 @@ class ProtectionStream(PrivateStream):
         return triggers
 
 
+class LockStream(PrivateStream):
+    """`user.lock`: the account was locked for its liquidation, or released."""
+
+    hears = (AccountLocked,)
+
+    def __init__(self, channel: Channel, exchange: Exchange, account: str, user_id: int) -> None:
+        super().__init__(channel, exchange, account, user_id)
+        self._locks: list[Payload] = []
+
+    def take(self, event: Event) -> bool:
+        if not isinstance(event, AccountLocked) or event.account != self.account:
+            return False
+        self._locks.append({"currency": "ALL", "locked": event.locked})
+        return True
+
+    def flush(self) -> list[Payload]:
+        locks, self._locks = self._locks, []
+        return locks
+
+
 class TidingsStream(PrivateStream):
-    """A channel whose news the venue itself says: `user.lock`, `user.access_log`."""
+    """`user.access_log`: its news are said by the venue itself."""
 
     def take(self, event: Event) -> bool:
         return False
@@ -190,6 +211,6 @@ PRIVATE_STREAMS: dict[str, Callable[[Channel, Exchange, str, int], PrivateStream
     "user.changes": ChangesStream,
     "user.portfolio": PortfolioStream,
     "user.mmp_trigger": ProtectionStream,
-    "user.lock": TidingsStream,
+    "user.lock": LockStream,
     "user.access_log": TidingsStream,
 }

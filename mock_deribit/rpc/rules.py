@@ -70,3 +70,60 @@ class WireRules(msgspec.Struct, frozen=True, kw_only=True):
             description="What 10028 does to a socket: nothing, or it is closed (the present text)"
         ),
     ] = "error"
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """What is open, what the mock does, and where that stands when no rule switches it."""
+
+    question: str
+    choice: str
+    where: str
+
+
+FACTS = (
+    Fact(
+        "Margin rates of inverse futures today",
+        "initial 2 %, maintenance 1 %, both growing by 0.005 % a coin",
+        "fields of `Listing`",
+    ),
+    Fact(
+        "Initial margin of open orders",
+        "that of the larger of the two positions which filling one side's orders would lead to",
+        "`exchange/account.py`",
+    ),
+    Fact(
+        "Meaning and rounding of `interest_value` and `realized_funding`",
+        "the integral of rate over index since 08:00 UTC, unrounded; funding is its change times size",
+        "`exchange/valuation.py`",
+    ),
+    Fact("Rounding of fees", "to the nearest of eight decimals", "`exchange/clearing.py`"),
+    Fact("A post-only order that is no good-til-cancelled limit order", "11055", "`exchange/checks.py`"),
+    Fact("Ids of trades that settle in USDC", "prefixed like ETH's: `USDC-…`", "`exchange/numbering.py`"),
+    Fact("Whether orders survive maintenance", "they do", "`core.py`"),
+    Fact(
+        "How long after a lost connection cancel on disconnect acts",
+        "at once when the socket ends, whoever ended it",
+        "`core.py`",
+    ),
+    Fact(
+        "Whether `user.orders`, `user.trades` and `user.changes` send a frame at first",
+        "they do not",
+        "`rpc/private_streams.py`",
+    ),
+    Fact("The code for a method that only Deribit has", "13025", "`rpc/catalogue.py`"),
+    Fact("The answer to forking a connection's token", "13009 session_not_found", "`rpc/auth.py`"),
+    Fact("Orders over HTTP on a book with a hold", "are not held", "`rpc/methods_orders.py`"),
+    Fact("A scope `ip:…`", "is accepted and binds nothing", "`rpc/grants.py`"),
+    Fact("Bans of addresses after repeated errors, and 12003 after failed logins", "never", "nowhere"),
+    Fact(
+        "The meaning of the `continuation` of order histories and logs",
+        "the id of the last row seen",
+        "`rpc/paging.py`",
+    ),
+    Fact(
+        "13777 and 13666 for requests that still wait",
+        "only for what waits in the hold of a book; other requests are carried out when they arrive",
+        "`exchange/`",
+    ),
+)  # fmt: skip
+"""Open questions whose answer here is not switched by a rule."""

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import HoldEnded
 from mock_deribit.exchange.listing import Listing
-from mock_deribit.exchange.messages import OrderView, Refused
+from mock_deribit.exchange.messages import OrderState, OrderView, Placed, Refused
 from mock_deribit.rpc import wire, wire_records
 from mock_deribit.rpc.auth import Gatekeeper
 from mock_deribit.rpc.credits import Limits, Purse
@@ -27,6 +28,9 @@ from shared.units import from_ms, to_ms
 VERSION = "1.2.26"
 ACCESSES_MAX = 1_000
 T = TypeVar("T")
+
+Render = Callable[[list[Placed | Refused]], object]
+"""Makes a result of what became of held requests; raises RpcError."""
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR", "any")
 KINDS = ("future", "option", "spot", "future_combo", "option_combo", "combo", "any")
@@ -54,7 +58,7 @@ class Venue:
         self.sessions: dict[int, Session] = {}
         self.purses: dict[str, Purse] = {}
         self.cancel_on_disconnect: dict[str, bool] = {}
-        self.self_match: dict[str, str] = {}
+        self.held: dict[int, Waiting] = {}
         self.announcements: list[Announcement] = []
         self.accesses: dict[str, deque[Access]] = {}
         self.maintenance = False
@@ -100,6 +104,23 @@ class Venue:
         log.append(entry)
         return self.hub.announce("user.access_log", wire_records.access(entry), account)
 
+    def hold_ended(self, now: Nanos, event: HoldEnded) -> list[Frame]:
+        """The response of a request that was held. What comes to rest for a socket that has ended
+        meanwhile is cancelled if that is what it wanted."""
+        waiting = self.held.pop(event.ticket, None)
+        if waiting is None:
+            return []
+        session, answer = waiting.session, event.answer
+        text = waiting.ended(now, event.ticket, answer)
+        if session.conn not in self.sessions:
+            if isinstance(answer, Placed) and session.cancel_on_disconnect:
+                order = answer.order
+                if order.state is OrderState.OPEN:
+                    reason = "cancel_on_disconnect"
+                    self.exchange.cancel(now, event.account, order.order_id, reason)
+            return []
+        return [] if text is None else [Frame(session.conn, waiting.method, text)]
+
     def listing(self, call: "Call") -> Listing:
         """The listing a request names; -32602 in the recorded words if there is none."""
         listing = self.exchange.listing(call.params.text("instrument_name"))
@@ -139,6 +160,7 @@ class Call:
         self.peer = peer
         self.after: list[Frame] = []
         self.hang_up = False
+        self.waiting: Waiting | None = None
 
     @property
     def account(self) -> str:
@@ -161,6 +183,11 @@ class Call:
         if wanted not in CURRENCIES:
             raise invalid_params("currency", "invalid currency")
         return None if wanted == "any" else wanted
+
+    def wait(self, tickets: tuple[int, ...], render: Render) -> None:
+        """Answer only when these requests have left their holds, with what `render` makes of what
+        became of them."""
+        self.waiting = Waiting(self, tickets, render)
 
     def index(self, name: str) -> str:
         """A parameter that names an index."""
@@ -190,6 +217,36 @@ class Call:
     def futures_wanted(self) -> bool:
         """Whether the `kind` parameter includes futures, the only kind listed."""
         return self.params.choice("kind", KINDS, "any") in ("future", "any")
+
+
+class Waiting:
+    """A request whose answer waits for holds to end. `respond` is the dispatcher's: it makes the text of
+    the response at a time from what makes its result."""
+
+    def __init__(self, call: Call, tickets: tuple[int, ...], render: Render) -> None:
+        self.method = ""
+        self.respond: Callable[[Nanos, Callable[[], object]], str] | None = None
+        self._call = call
+        self._render = render
+        self._answers: dict[int, Placed | Refused | None] = dict.fromkeys(tickets)
+
+    @property
+    def session(self) -> Session:
+        """The connection that asked."""
+        return self._call.socket
+
+    def ended(self, now: Nanos, ticket: int, answer: Placed | Refused) -> str | None:
+        """One of the holds has ended; the response once all have."""
+        self._answers[ticket] = answer
+        answers = [each for each in self._answers.values() if each is not None]
+        if self.respond is None or len(answers) < len(self._answers):
+            return None
+        return self.respond(now, lambda: self._render(answers))
+
+    @property
+    def tickets(self) -> tuple[int, ...]:
+        """The holds waited for."""
+        return tuple(self._answers)
 
 
 class Method:

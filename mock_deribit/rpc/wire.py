@@ -10,7 +10,6 @@ from mock_deribit.exchange.messages import (
     BookView,
     FundingHour,
     OrderState,
-    OrderType,
     OrderView,
     PortfolioView,
     PositionView,
@@ -101,19 +100,36 @@ def order(view: OrderView, listing: Listing, user_id: int) -> Json:
         "post_only": view.post_only,
         "reduce_only": view.reduce_only,
         "average_price": view.average_price,
-        "mmp": False,
+        "mmp": view.mmp,
         "contracts": contracts(listing, view.amount),
         "reject_post_only": view.reject_post_only,
         "order_state": view.state.value,
         "order_type": view.order_type.value,
-        "is_liquidation": False,
-        "risk_reducing": False,
+        "is_liquidation": view.is_liquidation,
+        "risk_reducing": view.risk_reducing,
     }
     if view.state is OrderState.CANCELLED and view.cancel_reason is not None:
         body["cancel_reason"] = view.cancel_reason
-    if view.order_type is OrderType.MARKET and view.state is OrderState.OPEN:
-        body["original_order_type"] = "market"
-    return body
+    if view.original_order_type is not None:
+        body["original_order_type"] = view.original_order_type.value
+    if view.mmp_cancelled:
+        body["mmp_cancelled"] = True
+    if view.display_amount is not None:
+        body["display_amount"] = view.display_amount
+        body["refresh_amount"] = view.refresh_amount
+    return body | _quote(view) if view.quote_id is not None else body
+
+
+def _quote(view: OrderView) -> Json:
+    """The members that only quotes have; their amount is what is open, not what was asked for first."""
+    left = round(view.amount - view.filled_amount, 10)
+    return {
+        "amount": left if view.state is OrderState.OPEN else view.amount,
+        "quote": True,
+        "quote_id": view.quote_id,
+        "quote_set_id": view.quote_set_id,
+        "mmp_group": view.mmp_group,
+    }
 
 
 def public_trade(trade: PublicTrade, listing: Listing) -> Json:
@@ -144,18 +160,22 @@ def user_trade(fill: UserTrade, listing: Listing, user_id: int) -> Json:
         "fee_currency": fill.fee_currency,
         "profit_loss": _money(fill.profit_loss),
         "state": fill.state.value,
-        "order_type": fill.order_type.value,
+        "order_type": "liquidation" if fill.is_liquidation else fill.order_type.value,
         "matching_id": None,
         "self_trade": False,
         "post_only": fill.post_only,
         "reduce_only": fill.reduce_only,
-        "mmp": False,
+        "mmp": fill.mmp,
         "api": True,
-        "risk_reducing": False,
+        "risk_reducing": fill.risk_reducing,
         "user_id": user_id,
     }
     if fill.label:
         body["label"] = fill.label
+    if fill.trade.liquidation is not None:
+        body["liquidation"] = fill.trade.liquidation
+    if fill.quote_id is not None:
+        body["quote_id"], body["quote_set_id"] = fill.quote_id, fill.quote_set_id
     return body
 
 

@@ -35,8 +35,10 @@ def frozen(state: Frozen | MmpTriggered) -> Json:
 def quote_error(error: QuoteError) -> Json:
     """A side that was refused."""
     refused: Json = {"code": error.refused.code, "message": error.refused.message}
-    return {
-        "instrument_name": error.instrument,
-        "side": "bid" if error.side.sign > 0 else "ask",
-        "error": refused if error.refused.data is None else {**refused, "data": error.refused.data},
-    }
+    if error.refused.data is not None:
+        refused["data"] = error.refused.data
+    body: Json = {"error": refused}
+    if error.side is not None:
+        body["instrument_name"] = error.instrument
+        body["side"] = "bid" if error.side.sign > 0 else "ask"
+    return body

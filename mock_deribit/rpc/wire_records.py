@@ -5,15 +5,22 @@ Source: Deribit's object schemas. `wire` does the same for orders, trades, posit
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import TickerView
-from mock_deribit.exchange.records import LogEntry, Margins, OrderMargin, Settlement
+from mock_deribit.exchange.records import (
+    DeliveryPrice,
+    LogEntry,
+    Margins,
+    OrderMargin,
+    Settlement,
+)
 from mock_deribit.rpc.candles import Candle
 from mock_deribit.rpc.notices import Access, Announcement
 from mock_deribit.rpc.wire import Json
 from shared.instruments import Payoff
-from shared.units import to_ms
+from shared.units import SECOND, to_ms
 
 
 def trade_number(trade_id: str) -> int:
@@ -116,6 +123,12 @@ def settlement(row: Settlement) -> Json:
         "profit_loss": row.profit_loss,
         "funding": row.funding,
     }
+
+
+def delivery_price(row: DeliveryPrice) -> Json:
+    """One day of `public/get_delivery_prices`."""
+    day = datetime.fromtimestamp(row.ts // SECOND, tz=UTC).date()
+    return {"date": day.isoformat(), "delivery_price": row.price}
 
 
 def announcement(made: Announcement) -> Json:
