@@ -13,14 +13,17 @@ table says where each happening leads; what is not in the table is a mistake of 
                   ▼
       FILLED · CANCELLED · REJECTED                     final, but a late fill is still counted
 
-Three facts of the venue shape the rows (Deribit API: order management, error codes, user channels):
+Four facts of the venue shape the rows (Deribit API: order management, error codes, user channels):
 
 1. The reply and the channel race. A channel may show the order, or its fill, before the reply comes:
    `TOLD_OPEN` teaches its id and price and leaves the request open; only `ANSWERED_OPEN` closes it.
 2. A refusal may mean that somebody was quicker. Cancel or edit answered 11044, 10010 or 10004 says that the
    order is closed, not how: `RACED` leads to UNKNOWN, and a look-up tells whether it filled. An edit of a
    post-only order that would take is answered 11054 and has *cancelled* the order.
-3. Silence proves nothing. A time-out, a lost socket or an internal error (11094, 13028) leads to UNKNOWN,
+3. A refusal may come from a queue on the way (10028, 10047, 10050, 13666, 13777, 13888): it says that
+   nothing was done and is `DOUBTED`, which leads to UNKNOWN and a look-up. Of a new order, finding nothing
+   is believed.
+4. Silence proves nothing. A time-out, a lost socket or an internal error (11094, 13028) leads to UNKNOWN,
    which counts in full against the limits until the exchange is asked by label. A look-up that finds nothing
    (`NOT_FOUND`) is believed only after the request's `valid_until`, beyond which the venue drops it.
 
@@ -55,6 +58,8 @@ class Happening(StrEnum):
     """An edit or a cancel was not done; the order is as it was."""
     RACED = "raced"
     """An edit or a cancel came too late: the order is closed, or unknown to the exchange."""
+    DOUBTED = "doubted"
+    """The request is said not to have been done, by somebody who may not know."""
     UNCLEAR = "unclear"
     """No answer, an answer that says nothing, or missing where it should be listed."""
     NOT_FOUND = "not_found"
@@ -68,7 +73,14 @@ class IllegalMove(RuntimeError):
 _S, _H = OrderState, Happening
 
 # What a final order shrugs off: answers and echoes of requests that were in flight when it closed.
-_ECHOES = (_H.CHANGE_REFUSED, _H.RACED, _H.UNCLEAR, _H.NOT_FOUND, _H.PLACE_REFUSED)
+_ECHOES = (
+    _H.CHANGE_REFUSED,
+    _H.RACED,
+    _H.DOUBTED,
+    _H.UNCLEAR,
+    _H.NOT_FOUND,
+    _H.PLACE_REFUSED,
+)
 
 TABLE: dict[OrderState, dict[Happening, OrderState]] = {
     _S.PENDING: {
@@ -77,6 +89,7 @@ TABLE: dict[OrderState, dict[Happening, OrderState]] = {
         _H.FILLED: _S.FILLED,  # real world: filled before the reply, or on arrival
         _H.CANCELLED: _S.CANCELLED,  # the rest of an immediate order; self-match; another path
         _H.PLACE_REFUSED: _S.REJECTED,  # 11054: it would have taken, an ordinary outcome
+        _H.DOUBTED: _S.UNKNOWN,
         _H.UNCLEAR: _S.UNKNOWN,
     },
     _S.OPEN: {
@@ -94,6 +107,7 @@ TABLE: dict[OrderState, dict[Happening, OrderState]] = {
         _H.CANCELLED: _S.CANCELLED,  # real world: edit_post_only_reject takes the order away
         _H.CHANGE_REFUSED: _S.OPEN,
         _H.RACED: _S.UNKNOWN,
+        _H.DOUBTED: _S.UNKNOWN,
         _H.UNCLEAR: _S.UNKNOWN,
     },
     _S.CANCELLING: {
@@ -101,8 +115,9 @@ TABLE: dict[OrderState, dict[Happening, OrderState]] = {
         _H.TOLD_OPEN: _S.CANCELLING,  # real world: a partial fill while the cancel travels
         _H.FILLED: _S.FILLED,  # real world: the fill was quicker than the cancel
         _H.CANCELLED: _S.CANCELLED,
-        _H.CHANGE_REFUSED: _S.OPEN,  # too many requests, settlement: it still rests
+        _H.CHANGE_REFUSED: _S.OPEN,  # settlement, a lock: it still rests
         _H.RACED: _S.UNKNOWN,
+        _H.DOUBTED: _S.UNKNOWN,
         _H.UNCLEAR: _S.UNKNOWN,
     },
     _S.UNKNOWN: {
@@ -115,6 +130,7 @@ TABLE: dict[OrderState, dict[Happening, OrderState]] = {
         _H.PLACE_REFUSED: _S.REJECTED,  # a refusal after its time-out
         _H.CHANGE_REFUSED: _S.OPEN,
         _H.RACED: _S.UNKNOWN,
+        _H.DOUBTED: _S.UNKNOWN,
         _H.UNCLEAR: _S.UNKNOWN,  # the look-up was lost as well
         _H.NOT_FOUND: _S.CANCELLED,
     },
@@ -209,9 +225,12 @@ class Order(msgspec.Struct, kw_only=True):
         after = TABLE[self.state].get(happening)
         if after is None:
             raise IllegalMove(f"{self.label}: {happening} cannot happen to a {self.state} order")
+        unplaced = happening is Happening.DOUBTED and self.state is OrderState.PENDING
         moved, self.state = after is not self.state, after
-        self.closed_by_word = happening is Happening.RACED or (
-            self.closed_by_word and after is OrderState.UNKNOWN
+        self.closed_by_word = (
+            happening is Happening.RACED
+            or unplaced
+            or (self.closed_by_word and after is OrderState.UNKNOWN)
         )
         if reason:
             self.reason = reason

@@ -234,6 +234,8 @@ class Wire:
             self._unclear(now, order, current, name)
         elif current or unanswered_still:
             happening = _happening(context.verb, meaning)
+            if happening is Happening.DOUBTED:
+                self._pause(now, order)
             if happening is Happening.CHANGE_REFUSED:
                 self._pause(now, order)
                 if order.order_id is None:
@@ -295,6 +297,8 @@ def _happening(verb: Verb, meaning: Meaning) -> Happening:
     """What a refusal says about the order."""
     if meaning is Meaning.UNKNOWN_OUTCOME:
         return Happening.UNCLEAR
+    if meaning is Meaning.UNPROVEN:
+        return Happening.DOUBTED
     if verb is Verb.PLACE:
         return Happening.PLACE_REFUSED
     # 11054 too: an edit that would take has cancelled its order.

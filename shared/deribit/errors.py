@@ -19,6 +19,8 @@ class Meaning(StrEnum):
 
     RETRY_LATER = "retry_later"
     """Not executed; the same request may pass after a pause."""
+    UNPROVEN = "unproven"
+    """Said not to be executed, by a queue on the way and not by the book: looked up by label all the same."""
     UNKNOWN_OUTCOME = "unknown_outcome"
     """It may have been executed: look it up by label before anything else."""
     NEVER_RETRY = "never_retry"
@@ -46,8 +48,6 @@ _CODES = (
         11008 already_filled
         11044 not_open_order
         11054 post_only_reject
-        13666 request_cancelled_by_user
-        13777 replaced
         """,
     )
     | _table(
@@ -55,19 +55,26 @@ _CODES = (
         """
         10012 book_closed
         10019 locked_by_admin
-        10028 too_many_requests
         10040 retry
         10041 settlement_in_progress
-        10047 matching_engine_queue_full
-        10050 lock_time_exceeded
         10066 too_many_concurrent_requests
         11051 system_maintenance
         11056 unauthenticated_public_requests_temporarily_disabled
         11098 account_locked
         13030 mmp_trigger
         13043 quotes_frozen
-        13888 timed_out
         13903 too_many_quotes
+        """,
+    )
+    | _table(
+        Meaning.UNPROVEN,
+        """
+        10028 too_many_requests
+        10047 matching_engine_queue_full
+        10050 lock_time_exceeded
+        13666 request_cancelled_by_user
+        13777 replaced
+        13888 timed_out
         """,
     )
     | _table(

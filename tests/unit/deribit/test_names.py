@@ -117,10 +117,11 @@ def test_no_request_sends_a_null() -> None:
 @pytest.mark.parametrize(
     ("meaning", "codes"),
     [
-        (Meaning.RETRY_LATER, (10028, 10040, 10041, 10047, 10050, 10066, 11051, 13888)),
+        (Meaning.RETRY_LATER, (10040, 10041, 10066, 11051, 13030)),
+        (Meaning.UNPROVEN, (10028, 10047, 10050, 13666, 13777, 13888)),
         (Meaning.UNKNOWN_OUTCOME, (11094, 13028, 424242)),
         (Meaning.NEVER_RETRY, (10002, 10005, 10007, 10009, 10043, 11021, 13004, 13009, -32602)),
-        (Meaning.NORMAL, (10004, 11044, 11054, 13777)),
+        (Meaning.NORMAL, (10004, 10010, 11044, 11054)),
     ],
 )
 def test_codes_mean_what_the_reference_says(meaning: Meaning, codes: tuple[int, ...]) -> None:

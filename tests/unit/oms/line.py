@@ -76,6 +76,8 @@ class Line:
         self.http_works = True
         self._swallowed = b""
         self._refusals: list[tuple[str, int]] = []
+        self._lies: list[tuple[str, int]] = []
+        self._lied: dict[int, bytes] = {}
         self.rewrite: Callable[[bytes], bytes] = bytes
         self.incarnation = 0
         self._conns = 0
@@ -147,7 +149,8 @@ class Line:
     def _carry_in(self, effects: list[Any]) -> None:
         for effect in effects:
             match effect:
-                case Reply(conn=conn, data=data):
+                case Reply(conn=conn, data=said):
+                    data = self._believed(said)
                     for delay in self.tamper(data):
                         self.at(delay, self._receiver(conn, data))
                 case Close(conn=conn, reason=reason):
@@ -181,6 +184,24 @@ class Line:
         """The next requests of a method are answered with an error instead of being carried out."""
         self._refusals += [(method, code)] * times
 
+    def belie(self, method: str, code: int) -> None:
+        """The next request of a method is carried out, and answered with an error."""
+        self._lies.append((method, code))
+
+    def _believed(self, data: bytes) -> bytes:
+        """A frame as it arrives: an answer that is a lie has been exchanged for it."""
+        number = json.loads(data).get("id")
+        return self._lied.pop(number, data)
+
+    def _note_lie(self, frame: dict[str, Any]) -> None:
+        for number, (method, code) in enumerate(self._lies):
+            if frame["method"] == method:
+                del self._lies[number]
+                error = {"code": code, "message": "belied by the test"}
+                answer = {"jsonrpc": "2.0", "id": frame["id"], "error": error}
+                self._lied[frame["id"]] = json.dumps(answer).encode()
+                return
+
     def _refused(self, frame: dict[str, Any]) -> bool:
         for number, (method, code) in enumerate(self._refusals):
             if frame["method"] == method:
@@ -195,6 +216,7 @@ class Line:
         conn = self.conn
         data = self.rewrite(data)
         self.sent.append(json.loads(data))
+        self._note_lie(self.sent[-1])
         if (self._swallowed and self._swallowed in data) or self._refused(self.sent[-1]):
             return
 
