@@ -9,6 +9,7 @@ COPY requirements.lock .
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 
 COPY config config
+COPY scenarios scenarios
 COPY shared shared
 COPY mock_deribit mock_deribit
 COPY services services

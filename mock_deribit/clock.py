@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.kernel import Nanos
-from shared.units import SECOND, to_seconds
+from shared.units import SECOND
 
 SPEED_MAX = 100.0
 STEP_MAX_S = 3_600.0
@@ -77,33 +77,45 @@ class ExchangeClock:
         self.paused = False
 
     def __call__(self) -> Nanos:
+        return self._at(self._real())
+
+    def _at(self, real: Nanos) -> Nanos:
         if self.paused:
             return self._base
-        passed = self._real() - self._since
+        passed = real - self._since
         return Nanos(self._base + (passed if self.speed == 1.0 else round(passed * self.speed)))
+
+    def _hold(self) -> Nanos:
+        """Count on from here, in whatever way."""
+        real = self._real()
+        self._base, self._since = self._at(real), real
+        return self._base
 
     def pause(self) -> None:
         """Stand still."""
-        self.move_to(self())
+        self._hold()
         self.paused = True
 
     def resume(self) -> None:
         """Go on."""
-        self.move_to(self())
+        self._hold()
         self.paused = False
 
     def run(self, speed: float) -> None:
         """Go on at another speed; one that stands still does so when it is resumed."""
-        self.move_to(self())
+        self._hold()
         self.speed = speed
+
+    def pass_by(self, duration: Nanos) -> None:
+        """It is so much later."""
+        self._base = Nanos(self._hold() + duration)
 
     def move_to(self, now: Nanos) -> None:
         """It is that time. Raises ValueError for one that has been."""
-        if now < self():
-            raise ValueError(
-                f"time does not run back: it is {to_seconds(self())} s since the epoch"
-            )
-        self._base, self._since = now, self._real()
+        present = self._hold()
+        if now < present:
+            raise ValueError(f"time does not run back: it is {present} ns since the epoch")
+        self._base = now
 
     def wait_s(self, until: Nanos) -> float | None:
         """Real seconds until it is that time; None while it stands still."""

@@ -7,6 +7,7 @@
     GET    /ledger            account by account, what an auditor needs
     GET    /listings          every instrument
     GET    /catalogue         every fault and every word on time, with the JSON schema of each
+    GET    /record            what was done, by whom, when, and what of it could not be
     GET    /faults            what is armed
     POST   /faults            carry out or arm one: {"fault": "drop_frames", "channel": "book."}
     DELETE /faults            lift everything that is armed
@@ -21,12 +22,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from mock_deribit.clock import ExchangeClock, Jump, Pause, Resume, Run, Step
-from mock_deribit.core import MockDeribit
+from mock_deribit.clock import ClockWord, ExchangeClock, Jump, Pause, Resume, Run, Step
+from mock_deribit.core import Deed, MockDeribit
 from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
 from mock_deribit.rpc.outbox import Effect
 from mock_deribit.words import CLOCK, FAULTS
-from shared.kernel import Nanos
 from shared.units import from_seconds
 
 _OK = {"status": "ok"}
@@ -55,6 +55,7 @@ class Control:
             "/ledger": {"GET": lambda _: (core.ledger(clock()), [])},
             "/listings": {"GET": lambda _: (core.listings(), [])},
             "/catalogue": {"GET": self._catalogue},
+            "/record": {"GET": lambda _: (core.record(), [])},
             "/faults": {"GET": self._armed, "POST": self._fault, "DELETE": self._lift_all},
             "/faults/{number}": {"DELETE": self._lift},
             "/clock": {"POST": self._time},
@@ -116,9 +117,27 @@ class Control:
 
     # -- time ------------------------------------------------------------------------------------
 
+    def follow(self) -> list[Effect]:
+        """Do what the timeline has said of time."""
+        effects: list[Effect] = []
+        for deed in self._core.clock_words():
+            error = ""
+            try:
+                if isinstance(deed.word, ClockWord):
+                    effects += self._set(deed.word)
+            except ValueError as refusal:
+                error = str(refusal)
+            self._core.note(msgspec.structs.replace(deed, error=error))
+        return effects
+
     def _time(self, request: HttpRequest) -> Done:
         word, clock = CLOCK.read_json(request.body), self._clock
-        effects: list[Effect] = []
+        effects = self._set(word)
+        self._core.note(Deed(now=clock(), word=word))
+        return _OK | {"now": clock(), "speed": clock.speed, "paused": clock.paused}, effects
+
+    def _set(self, word: ClockWord) -> list[Effect]:
+        clock = self._clock
         match word:
             case Pause():
                 clock.pause()
@@ -127,12 +146,12 @@ class Control:
             case Run(speed=speed):
                 clock.run(speed)
             case Step(seconds=seconds):
-                clock.move_to(Nanos(clock() + from_seconds(seconds)))
-                effects = self._core.step(clock())
+                clock.pass_by(from_seconds(seconds))
+                return self._core.step(clock())
             case Jump():
                 clock.move_to(word.time)
-                effects = self._core.jump(clock())
-        return _OK | {"now": clock(), "speed": clock.speed, "paused": clock.paused}, effects
+                return self._core.jump(clock())
+        return []
 
 
 def _json(status: int, body: object) -> HttpAnswer:

@@ -6,10 +6,13 @@ Every method that takes `now` answers with what must leave by then; `next_wake` 
 """
 
 from base64 import b64encode
+from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
 from mock_deribit import views
+from mock_deribit.clock import ClockWord
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.faults import AnswerError, Fault, LoseAnswer, LoseRequest, RequestFault
@@ -25,6 +28,7 @@ from mock_deribit.rpc.session import Session
 from mock_deribit.rpc.venue import Venue
 from mock_deribit.settings import MockSettings
 from mock_deribit.sockets import Sockets, account_of
+from mock_deribit.timeline import Entry, Timeline
 from shared.kernel import Nanos
 from shared.units import SECOND
 
@@ -34,6 +38,7 @@ HTTP_SWITCHING = 101
 HTTP_BAD_REQUEST = 400
 
 FIRST_USER = 1001
+RECORD_MAX = 1_000
 
 
 class _Glance(msgspec.Struct):
@@ -43,12 +48,27 @@ class _Glance(msgspec.Struct):
     id: int | str | None = None
 
 
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that was said: by the timeline's entry, or by an operator; and why it was not done."""
+
+    now: Nanos
+    word: Fault | ClockWord
+    entry: int | None = None
+    error: str = ""
+
+
 class MockDeribit:
     """Deribit, small and obedient. Raises KeyError for a connection that was never opened."""
 
     def __init__(
-        self, now: Nanos, settings: MockSettings, listings: tuple[Listing, ...], market: Market
+        self,
+        now: Nanos,
+        settings: MockSettings,
+        listings: tuple[Listing, ...],
+        market: Market,
+        script: Iterable[Entry] = (),
     ) -> None:
+        """Open. Raises ValueError when the script or the market names what is not there."""
         self._settings = settings
         self._market = market
         rules, seed = settings.exchange_rules(), str(settings.seed)
@@ -67,6 +87,12 @@ class MockDeribit:
         self._sockets = Sockets(settings, self._exchange, self._venue, self._armed)
         self._operator = Operator(self._exchange, market, self._venue, self._sockets, self._armed)
         self._glance = msgspec.json.Decoder(_Glance).decode
+        self._record: deque[Deed] = deque(maxlen=RECORD_MAX)
+        self._clock_words: list[Deed] = []
+        entries = tuple(script)
+        for entry in entries:
+            self._check(entry)
+        self._timeline = Timeline(now, entries)
         self._market_at = market.start(now, self._exchange)
         self._exchange.drain()
 
@@ -187,6 +213,7 @@ class MockDeribit:
             self._exchange.next_wake(),
             self._venue.hub.due(),
             self._sockets.next_wake(),
+            self._timeline.due(),
         )
         return min(time for time in times if time is not None)
 
@@ -211,6 +238,8 @@ class MockDeribit:
         if isinstance(self._market, Sleeper):
             self._market_at = self._market.put_off(Nanos(now - self._exchange.now))
         self._market_at = max(self._market_at, now)
+        while (said_at := self._timeline.due()) is not None and said_at <= now:
+            self._say(said_at)
         self._exchange.advance(now)
         return self.wake(now)
 
@@ -221,9 +250,11 @@ class MockDeribit:
     def _advance(self, now: Nanos) -> None:
         """Whatever the exchange, its market and the batched channels had to do by now, in order."""
         while True:
-            hub_at = self._venue.hub.due()
+            hub_at, said_at = self._venue.hub.due(), self._timeline.due()
             due = min(self._market_at, self._exchange.next_wake())
-            if hub_at is not None and hub_at <= min(due, now):
+            if said_at is not None and said_at <= min(due, now, hub_at or due):
+                self._say(said_at)
+            elif hub_at is not None and hub_at <= min(due, now):
                 self._sockets.notify(now, self._venue.hub.wake(hub_at))
             elif due <= now:
                 self._exchange.advance(due)
@@ -246,10 +277,51 @@ class MockDeribit:
     def fault(self, now: Nanos, fault: Fault) -> list[Effect]:
         """Carry out a fault, or arm it. Raises ValueError when it names what is not there."""
         self._advance(now)
+        self._carry_out(now, fault)
+        self.note(Deed(now=now, word=fault))
+        return self._sockets.take(now)
+
+    def clock_words(self) -> list[Deed]:
+        """What the timeline has said of time since the last call; a host that follows a clock does so,
+        and notes it."""
+        said, self._clock_words = self._clock_words, []
+        return said
+
+    def note(self, deed: Deed) -> None:
+        """Keep what somebody else did."""
+        self._record.append(deed)
+
+    def record(self) -> list[Deed]:
+        """What was done by an operator and by the timeline, and what of it could not be."""
+        return list(self._record)
+
+    def _carry_out(self, now: Nanos, fault: Fault) -> None:
         market_at = self._operator.carry_out(now, fault)
         if market_at is not None:
             self._market_at = market_at
-        return self._sockets.take(now)
+
+    def _say(self, now: Nanos) -> None:
+        """The timeline's next word. What cannot be done is noted; the exchange goes on."""
+        self._exchange.advance(now)
+        self._tell(now)
+        entry = self._timeline.take()
+        deed = Deed(now=now, word=entry.word, entry=entry.number)
+        if isinstance(entry.word, ClockWord):
+            self._clock_words.append(deed)
+            return
+        try:
+            self._carry_out(now, entry.word)
+        except ValueError as refusal:
+            deed = msgspec.structs.replace(deed, error=str(refusal))
+        self.note(deed)
+
+    def _check(self, entry: Entry) -> None:
+        if isinstance(entry.word, ClockWord):
+            return
+        try:
+            self._operator.check(entry.word)
+        except ValueError as error:
+            raise ValueError(f"timeline entry {entry.number}: {error}") from None
 
     def armed(self) -> tuple[Standing, ...]:
         """The faults that wait, in the order in which they were armed."""

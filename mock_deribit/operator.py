@@ -30,6 +30,7 @@ from mock_deribit.faults import (
 )
 from mock_deribit.faults.armed import Armed
 from mock_deribit.market.market import Directed, Market
+from mock_deribit.market.regime import regime_of
 from mock_deribit.market.trader import Trader
 from mock_deribit.rpc.venue import Venue
 from mock_deribit.sockets import GOING_AWAY, Sockets
@@ -53,7 +54,7 @@ class Operator:
         self._armed = armed
 
     def check(self, fault: Fault) -> None:
-        """Raise ValueError when a fault names an account, instrument or index that is not there."""
+        """Raise ValueError when a fault names what is not there, or asks what this market cannot do."""
         account = getattr(fault, "account", None)
         if account is not None:
             _require("account", account, list(self._venue.user_ids))
@@ -61,6 +62,10 @@ class Operator:
             self._instrument(fault.instrument)
         if hasattr(fault, "index"):
             _require("index", fault.index, [x.instrument.index for x in self._exchange.listings])
+        if isinstance(fault, MovePrice | SetRegime) and not isinstance(self._market, Directed):
+            raise ValueError("this market takes no directions; the simulated one does")
+        if isinstance(fault, SetRegime):
+            regime_of(fault.regime)
 
     def carry_out(self, now: Nanos, fault: Fault) -> Nanos | None:
         """Do it or arm it. Raises ValueError when it cannot be done.
@@ -125,12 +130,11 @@ class Operator:
                     return market.sweep(now, name, side.sign, bps)
                 self._sweep(now, name, side, bps)
                 return None
-            case _ if not isinstance(market, Directed):
-                raise ValueError("this market takes no directions; the simulated one does")
-            case MovePrice(bps=bps):
+            case MovePrice(bps=bps) if isinstance(market, Directed):
                 return market.shift(now, bps)
-            case SetRegime(regime=name):
+            case SetRegime(regime=name) if isinstance(market, Directed):
                 return market.set_regime(now, name)
+        return None
 
     def _drain(self, now: Nanos, account: str | None) -> None:
         owners = [*self._venue.purses, *self._venue.user_ids] if account is None else [account]

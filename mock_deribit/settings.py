@@ -1,11 +1,13 @@
 """Owns what can be set on the mock exchange, with bounds and reasons; read once at start.
 
-`from_environment` takes MOCK_… variables; command-line flags override them. Limits default to Deribit's
-highest tier, that of a market maker; a client is expected to read them from the account summary.
+`from_environment` takes a scenario's settings; MOCK_… variables override them, and command-line flags those.
+Limits default to Deribit's highest tier, that of a market maker; a client is expected to read them from the
+account summary.
 """
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -28,6 +30,7 @@ from shared.kernel import Nanos
 from shared.units import from_ms
 
 PREFIX = "MOCK_"
+SCENARIO = f"{PREFIX}SCENARIO"
 COINS = ("BTC", "ETH", "USDC")
 
 
@@ -222,14 +225,17 @@ class MockSettings(BaseModel):
 
 
 def from_environment(
-    environment: Mapping[str, str], overrides: Mapping[str, object]
+    environment: Mapping[str, str],
+    overrides: Mapping[str, object],
+    scenario: Mapping[str, object] = MappingProxyType({}),
 ) -> MockSettings:
-    """Settings from MOCK_… variables, then overrides. Raises pydantic.ValidationError naming the
-    variable for a bad value or an unknown name."""
-    values: dict[str, object] = {
+    """Settings of a scenario, then MOCK_… variables, then overrides. Raises pydantic.ValidationError
+    naming the variable for a bad value or an unknown name."""
+    values = dict(scenario)
+    values |= {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name != SCENARIO
     }
     values |= overrides
     return MockSettings.model_validate(values)

@@ -15,7 +15,9 @@ import uvloop
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mock_deribit.settings import PREFIX, MockSettings, from_environment
+from mock_deribit.scenario import Scenario, ScenarioError
+from mock_deribit.settings import PREFIX, SCENARIO, MockSettings, from_environment
+from mock_deribit.shell.scenarios import load, shipped
 from mock_deribit.shell.server import Address, MockServer
 
 _FLAGS = tuple(MockSettings.model_fields)
@@ -29,22 +31,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         notes += [f"default {field.default!r}"] if simple else []
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, dest=name, metavar="VALUE", help="; ".join(notes))
+    known = ", ".join(shipped())
+    parser.add_argument("--scenario", metavar="FILE", help=f"a TOML file, or one of {known}")
     parser.add_argument("--json", action="store_true", help="print one JSON line once ready")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. 2 for a bad setting, 1 for a port or tape that cannot be had."""
     given = {name: getattr(args, name) for name in _FLAGS if getattr(args, name) is not None}
+    scenario = Scenario(about="", settings={}, timeline=())
     try:
-        settings = from_environment(os.environ, given)
+        name = args.scenario or os.environ.get(SCENARIO)
+        if name:
+            scenario = load(name)
+        settings = from_environment(os.environ, given, scenario.settings)
+    except ScenarioError as error:
+        print(f"exchange: {error}", file=sys.stderr)
+        return 2
     except ValidationError as error:
         for problem in error.errors():
             print(f"exchange: {_explained(problem)}", file=sys.stderr)
         return 2
+    settings = settings.with_secrets(secrets.token_urlsafe(18))
     try:
-        return uvloop.run(
-            _serve(settings.with_secrets(secrets.token_urlsafe(18)), as_json=args.json)
-        )
+        return uvloop.run(_serve(settings, scenario, as_json=args.json))
     except (OSError, ValueError) as error:
         print(f"exchange: cannot start: {error}", file=sys.stderr)
         return 1
@@ -58,13 +68,13 @@ def _explained(problem: ErrorDetails) -> str:
     return f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}, got {problem['input']!r}"
 
 
-async def _serve(settings: MockSettings, *, as_json: bool) -> int:
+async def _serve(settings: MockSettings, scenario: Scenario, *, as_json: bool) -> int:
     """The exit code: 0 when it was asked to end, 1 when it broke."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
-    server = MockServer(settings)
+    server = MockServer(settings, script=scenario.timeline)
     address = await server.start()
     print(_ready(address, as_json=as_json), flush=True)
     ends: list[asyncio.Future[Any]] = [loop.create_task(asked.wait()), server.broken]

@@ -5,7 +5,7 @@ An exception that leaves the core means that the exchange can no longer be belie
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from mock_deribit.settings import MockSettings
 from mock_deribit.shell.markets import market_of
 from mock_deribit.shell.port import Port
 from mock_deribit.sockets import GOING_AWAY
+from mock_deribit.timeline import Entry
 from shared.shell.clock import Clock
 
 WAIT_MAX_S = 1.0
@@ -55,8 +56,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 class MockServer:
     """A mock exchange on two ports: Deribit's face, and the operator's."""
 
-    def __init__(self, settings: MockSettings, market: Market | None = None) -> None:
+    def __init__(
+        self,
+        settings: MockSettings,
+        market: Market | None = None,
+        script: Sequence[Entry] = (),
+    ) -> None:
         self._settings = settings
+        self._script = script
         self._market = market
         self._real = Clock()
         self._ports: dict[int, Port] = {}
@@ -73,7 +80,8 @@ class MockServer:
         start = settings.opening()
         now = self._real() if start is None else start
         listings = btc_listings(now, settings.maker_fee, settings.taker_fee)
-        self.core = MockDeribit(now, settings, listings, self._market or market_of(settings))
+        market = self._market or market_of(settings)
+        self.core = MockDeribit(now, settings, listings, market, self._script)
         self.clock = ExchangeClock(self._real, start, settings.clock_speed)
         self._control = Control(self.core, self.clock)
         port = await self._bind(lambda: Port(self._face, self), settings.port)
@@ -159,6 +167,15 @@ class MockServer:
             port.abort()
 
     def _perform(self, effects: list[Effect]) -> None:
+        self._write(effects)
+        while effects := self._control.follow():
+            self._write(effects)
+        for number in self.core.deafened():
+            if number in self._ports:
+                self._ports[number].stop_reading()
+        self._rearm()
+
+    def _write(self, effects: list[Effect]) -> None:
         for effect in effects:
             port = self._ports.get(effect.conn)
             if port is None:
@@ -169,9 +186,6 @@ class MockServer:
                 port.abort()
             else:
                 port.close(effect.code, effect.reason)
-        for number in self.core.deafened():
-            self._ports[number].stop_reading()
-        self._rearm()
 
     def _rearm(self) -> None:
         if self._timer is not None:

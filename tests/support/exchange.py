@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +27,7 @@ from mock_deribit.faults import Fault
 from mock_deribit.rpc.outbox import Close, Effect, Reply
 from mock_deribit.settings import MockSettings
 from mock_deribit.shell.server import Address, MockServer
+from mock_deribit.timeline import Entry
 from shared.kernel import Nanos
 from shared.units import SECOND, Side, from_seconds
 
@@ -91,12 +92,12 @@ def settings_for_tests(**changes: object) -> MockSettings:
 class Bench:
     """The pure mock with a motionless market and a clock that moves when told."""
 
-    def __init__(self, **changes: object) -> None:
+    def __init__(self, script: Sequence[Entry] = (), /, **changes: object) -> None:
         self.now = START
         self.market = StillMarket()
         settings = settings_for_tests(**changes)
         self.secrets = {each.client_id: each.client_secret for each in settings.accounts}
-        self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market)
+        self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market, script)
         self.inbox: dict[int, list[Json]] = {}
         self.closes: dict[int, tuple[int, str]] = {}
         self._ids = 1_000_000
