@@ -1,17 +1,17 @@
 """Owns the bytes of one TCP connection: WebSocket or plain HTTP on the same port, as on Deribit.
 
-Two sans-IO protocols behind one asyncio.Protocol, chosen by the first line: `websockets` for the upgrade,
-`h11` for everything else, because `websockets` refuses a POST, which JSON-RPC over HTTP needs. No task and
-no queue stand between the core and the socket: what the core says is written in the same loop turn. Where
-no compression was negotiated a frame is a header and the text, and is written without the protocol's help:
-a book that fifty sockets follow makes fifty thousand frames a second.
+Two sans-IO protocols behind one asyncio.Protocol: `h11` until a request names the WebSocket's path, be it the
+first of its connection or not, and `websockets` from there on, which would refuse the POST that JSON-RPC over
+HTTP needs. No task and no queue stand between the core and the socket: what the core says is written in the
+same loop turn. Where no compression was negotiated a frame is a header and the text, and is written without
+the protocol's help: a book that fifty sockets follow makes fifty thousand frames a second.
 """
 
 import asyncio
 import struct
 from collections.abc import Callable
 from typing import Protocol, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import h11
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -26,7 +26,8 @@ _WHOLE_TEXT = 0x81
 _HEAD_16 = struct.Struct("!BBH").pack
 _HEAD_64 = struct.Struct("!BBQ").pack
 
-SOCKET_PATH = b"GET /ws/api/v2"
+SOCKET_PATH = b"/ws/api/v2"
+DATA_FRAMES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 BACKLOG_BYTES_MAX = 16 * 2**20
 FRAME_BYTES_MAX = 2**20
 BODY_BYTES_MAX = 2**20
@@ -60,9 +61,9 @@ class Port(asyncio.Protocol):
     ) -> None:
         self._serve = serve
         self._sockets = sockets
-        self._head = b""
+        self._http = h11.Connection(h11.SERVER)
         self._socket: ServerProtocol | None = None
-        self._http: h11.Connection | None = None
+        self._message = b""
         self._opened = False
         self._plain = False
         self._peer = ""
@@ -83,20 +84,10 @@ class Port(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
-        if self._socket is None and self._http is None:
-            self._head += data
-            if len(self._head) < len(SOCKET_PATH):
-                return
-            data = self._head
-            if self._sockets is not None and data.startswith(SOCKET_PATH):
-                deflate = [ServerPerMessageDeflateFactory()]
-                self._socket = ServerProtocol(extensions=deflate, max_size=FRAME_BYTES_MAX)
-            else:
-                self._http = h11.Connection(h11.SERVER)
         if self._socket is not None:
             self._socket.receive_data(data)
             self._on_socket(self._socket)
-        elif self._http is not None:
+        else:
             self._http.receive_data(data)
             self._on_http(self._http)
 
@@ -113,9 +104,16 @@ class Port(asyncio.Protocol):
         for event in socket.events_received():
             if isinstance(event, Request):
                 self._handshake(socket, event)
-            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and self._sockets:
-                self._sockets.received(self, bytes(event.data))
+            elif isinstance(event, Frame) and event.opcode in DATA_FRAMES:
+                self._gather(event)
         self._write(socket)
+
+    def _gather(self, frame: Frame) -> None:
+        """Put a message together that may come in several frames; a binary one is read like a text."""
+        self._message += frame.data
+        if frame.fin and self._sockets is not None:
+            message, self._message = self._message, b""
+            self._sockets.received(self, message)
 
     def _handshake(self, socket: ServerProtocol, request: Request) -> None:
         if self._sockets is None:
@@ -178,6 +176,9 @@ class Port(asyncio.Protocol):
         while True:
             event = http.next_event()
             if isinstance(event, h11.Request):
+                if self._sockets is not None and event.target.startswith(SOCKET_PATH):
+                    self._upgrade(http, event)
+                    return
                 self._request, self._body = event, b""
             elif isinstance(event, h11.Data):
                 self._body += bytes(event.data)
@@ -189,7 +190,7 @@ class Port(asyncio.Protocol):
                 if answer is None:
                     self._transport.abort()
                     return
-                self._answer(http, answer)
+                self._answer(http, self._request.method, answer)
                 if http.our_state is h11.MUST_CLOSE:
                     self._transport.close()
                     return
@@ -197,14 +198,24 @@ class Port(asyncio.Protocol):
             else:
                 return
 
-    def _answer(self, http: h11.Connection, answer: HttpAnswer) -> None:
+    def _upgrade(self, http: h11.Connection, request: h11.Request) -> None:
+        """Go on as a WebSocket: the handshake is told again to the protocol that understands it."""
+        deflate = [ServerPerMessageDeflateFactory()]
+        socket = self._socket = ServerProtocol(extensions=deflate, max_size=FRAME_BYTES_MAX)
+        lines = [b"%s %s HTTP/1.1" % (request.method, request.target)]
+        lines += [b"%s: %s" % header for header in request.headers]
+        socket.receive_data(b"\r\n".join(lines) + b"\r\n\r\n" + http.trailing_data[0])
+        self._on_socket(socket)
+
+    def _answer(self, http: h11.Connection, verb: bytes, answer: HttpAnswer) -> None:
         headers = [
             ("content-type", "application/json"),
             ("content-length", str(len(answer.body))),
         ]
+        body = b"" if verb == b"HEAD" else answer.body
         for event in (
             h11.Response(status_code=answer.status, headers=headers),
-            h11.Data(data=answer.body),
+            h11.Data(data=body),
             h11.EndOfMessage(),
         ):
             self._transport.write(http.send(event) or b"")
@@ -221,13 +232,13 @@ def text_header(size: int) -> bytes:
 
 def _taken_apart(request: h11.Request, body: bytes, peer: str) -> HttpRequest:
     target = request.target.decode("ascii", "replace")
-    split = urlsplit(target)
+    path, _, query = target.partition("?")
     headers = {bytes(name).lower(): bytes(value) for name, value in request.headers}
     return HttpRequest(
         verb=request.method.decode("ascii"),
         target=target,
-        path=split.path,
-        query=dict(parse_qsl(split.query)),
+        path=path,
+        query=dict(parse_qsl(query)),
         authorization=headers.get(b"authorization", b"").decode("latin-1"),
         body=body,
         peer=peer,
