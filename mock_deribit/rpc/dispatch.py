@@ -18,6 +18,7 @@ from mock_deribit.rpc.errors import (
     queue_full,
     request_too_large,
     switched_off,
+    too_many_quotes,
     too_many_requests,
     unauthorized,
 )
@@ -236,8 +237,9 @@ class Dispatcher:
 
     def _spend(self, now: Nanos, method: Method, call: Call) -> None:
         owner = call.grant.account if call.grant is not None else f"peer {call.peer}"
-        if not self._venue.purse(owner).take(now, method.credits(call.params)):
-            raise too_many_requests()
+        credits = method.credits(call.params)
+        if not self._venue.purse(owner).take(now, credits):
+            raise too_many_quotes() if credits == "mass_quotes" else too_many_requests()
         if method.matching:
             queue = _queue(call)
             waiting = [until for until in self._queues.get(queue, []) if until > now]

@@ -17,6 +17,7 @@ INVALID_CREDENTIALS = 13004
 UNAUTHORIZED = 13009
 FORBIDDEN = 13021
 SWITCHED_OFF = 13025
+TOO_MANY_QUOTES = 13903
 RAW_NEEDS_LOGIN = 13778
 
 
@@ -75,6 +76,11 @@ def request_too_large() -> RpcError:
 def too_many_requests() -> RpcError:
     """The credits of the request's class are used up."""
     return RpcError(TOO_MANY_REQUESTS, "too_many_requests")
+
+
+def too_many_quotes() -> RpcError:
+    """The credits of mass quotes are used up."""
+    return RpcError(TOO_MANY_QUOTES, "too_many_quotes")
 
 
 def queue_full() -> RpcError:

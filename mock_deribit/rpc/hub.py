@@ -59,9 +59,16 @@ class Hub:
         return listing is not None and listing.instrument.state is BookState.OPEN
 
     def subscribe(
-        self, conn: int, account: str, channel: Channel, label: str | None
+        self,
+        conn: int,
+        account: str,
+        channel: Channel,
+        label: str | None,
+        *,
+        greeted: bool = True,
     ) -> list[Frame]:
-        """Add a listener; the frames to send after the acknowledgement (none if already one)."""
+        """Add a listener; the frames to send after the acknowledgement (none if already one). One that
+        is not `greeted` gets nothing of the channel's present state."""
         key = (account if channel.private else "", channel.name)
         live = self._live.get(key)
         if live is None:
@@ -73,7 +80,7 @@ class Hub:
         frames = self._flush(live)
         live.listeners[conn] = label
         newcomer = {conn: label}
-        for payload in live.stream.initial():
+        for payload in live.stream.initial() if greeted else ():
             frames += _frames(newcomer, channel.name, payload)
         return frames
 

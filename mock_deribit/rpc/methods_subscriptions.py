@@ -41,7 +41,10 @@ def _subscribe(call: Call, *, private: bool) -> object:
         if call.venue.hub.subscribable(channel):
             granted.append(channel)
     for channel in granted:
-        call.after += call.venue.hub.subscribe(session.conn, account, channel, label or None)
+        greeted = channel.topic != "user.portfolio" or call.venue.rules.portfolio_first_frame
+        call.after += call.venue.hub.subscribe(
+            session.conn, account, channel, label or None, greeted=greeted
+        )
         session.channels[channel.name] = account if channel.private else ""
     return [channel.name for channel in granted]
 

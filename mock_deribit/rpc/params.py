@@ -37,6 +37,12 @@ class Params:
         value = self._members.get(name)
         return value if isinstance(value, str) else ""
 
+    def peek_first(self, name: str, member: str) -> str:
+        """A string in the first object of a list, as `peek`."""
+        value = self._members.get(name)
+        first = value[0] if isinstance(value, list) and value else None
+        return Params(first).peek(member) if isinstance(first, dict) else ""
+
     def text(self, name: str, default: str | None = None, longest: int | None = None) -> str:
         """A string; required when no default is given."""
         value = self._members.get(name)

@@ -139,6 +139,17 @@ class PortfolioStream(PrivateStream):
         super().__init__(channel, exchange, account, user_id)
         self._moved: dict[str, None] = {}
 
+    def initial(self) -> list[Payload]:
+        listed = self.exchange.listings
+        settled = dict.fromkeys(listing.instrument.settlement for listing in listed)
+        wanted = self.channel.currency
+        views = [
+            self.exchange.portfolio(self.account, currency)
+            for currency in settled
+            if wanted in (currency, "any")
+        ]
+        return [wire.portfolio(view) for view in views]
+
     def take(self, event: Event) -> bool:
         if not isinstance(event, PortfolioChanged) or event.account != self.account:
             return False

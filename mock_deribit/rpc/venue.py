@@ -207,6 +207,8 @@ class Call:
     def settlement(self) -> str:
         """The currency of whose books a trading request speaks, as far as it says so; else `all`."""
         name, order_id = self.params.peek("instrument_name"), self.params.peek("order_id")
+        if not name and self.params.has("quotes"):
+            name = self.params.peek_first("quotes", "instrument_name")
         listing = self.venue.exchange.listing(name) if name else None
         if listing is not None:
             return listing.instrument.settlement

@@ -121,10 +121,8 @@ def order(view: OrderView, listing: Listing, user_id: int) -> Json:
 
 
 def _quote(view: OrderView) -> Json:
-    """The members that only quotes have; their amount is what is open, not what was asked for first."""
-    left = round(view.amount - view.filled_amount, 10)
+    """The members that only quotes have."""
     return {
-        "amount": left if view.state is OrderState.OPEN else view.amount,
         "quote": True,
         "quote_id": view.quote_id,
         "quote_set_id": view.quote_set_id,
