@@ -32,7 +32,7 @@ from mock_deribit.exchange.messages import (
 )
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.protection import Shield
-from mock_deribit.exchange.records import LogEntry, Settlement
+from mock_deribit.exchange.records import LogEntry, Noted, Settlement
 from shared.instruments import Payoff
 from shared.kernel import Nanos
 
@@ -48,6 +48,8 @@ class Position:
     """One account's holding of one contract, with the lots it has resting on each side."""
 
     __slots__ = (
+        "_margin",
+        "_margin_for",
         "contract",
         "cost",
         "entry_cost",
@@ -69,6 +71,8 @@ class Position:
         self.funding_seen = contract.valuation.funding_quanta
         self.open_buys = 0
         self.open_sells = 0
+        self._margin = 0.0
+        self._margin_for = (0, 0.0)
 
     def trade(self, signed_lots: int, worth: int) -> int:
         """Book a fill of lots worth so much each; the profit it realised, fees excluded."""
@@ -93,16 +97,25 @@ class Position:
     def accrue(self) -> None:
         """Take the funding that has run up since the last look."""
         run_up = self.contract.valuation.funding_quanta
-        self.funding -= self.lots * (run_up - self.funding_seen)
-        self.funding_seen = run_up
+        if run_up != self.funding_seen:
+            self.funding -= self.lots * (run_up - self.funding_seen)
+            self.funding_seen = run_up
 
     def unrealized(self) -> int:
         """This session's profit if closed at the mark."""
-        return self.lots * self.contract.mark_worth() - self.cost if self.lots else 0
+        return self.lots * self.contract.at_mark().worth - self.cost if self.lots else 0
+
+    def session(self) -> int:
+        """This session's profit, realised or not, with funding."""
+        self.accrue()
+        profit = self.realized + self.funding
+        if self.lots:
+            profit += self.lots * self.contract.at_mark().worth - self.cost
+        return profit
 
     def total(self) -> int:
         """The profit since entry if closed at the mark."""
-        return self.lots * self.contract.mark_worth() - self.entry_cost if self.lots else 0
+        return self.lots * self.contract.at_mark().worth - self.entry_cost if self.lots else 0
 
     def close_session(self, price: float) -> int:
         """Move the session's profit out at a settlement price; returns it."""
@@ -119,12 +132,21 @@ class Position:
         return self.contract.price_of(self.lots, self.entry_cost) if self.lots else 0.0
 
     def exposure(self, extra_buys: int = 0, extra_sells: int = 0) -> int:
-        """The largest position, in lots, that filling one side's orders could lead to."""
-        return max(
-            abs(self.lots),
-            abs(self.lots + self.open_buys + extra_buys),
-            abs(self.lots - self.open_sells - extra_sells),
-        )
+        """The largest position, in lots, that filling one side's orders could lead to.
+
+        Open lots are never negative, so the present position is never the largest alone.
+        """
+        long = self.lots + self.open_buys + extra_buys
+        short = self.open_sells + extra_sells - self.lots
+        return long if long > short else short
+
+    def initial_margin(self) -> float:
+        """Margin of the position and its open orders, in base coin; computed when one of them or the
+        mark has moved."""
+        wanted = (self.exposure(), self.contract.valuation.mark)
+        if wanted != self._margin_for:
+            self._margin, self._margin_for = self.contract.initial_margin(wanted[0]), wanted
+        return self._margin
 
     def add_open(self, order: Order, lots: int) -> None:
         """Count lots as resting (negative: no longer)."""
@@ -155,9 +177,7 @@ class Position:
             delta=_shown(delta, 9),
             initial_margin=_shown(margin * unit, 9),
             maintenance_margin=_shown(contract.maintenance_margin(self.lots) * unit, 9),
-            open_orders_margin=_shown(
-                (contract.initial_margin(self.exposure()) - margin) * unit, 9
-            ),
+            open_orders_margin=_shown((self.initial_margin() - margin) * unit, 9),
             floating_profit_loss=coin(self.unrealized(), 9),
             realized_profit_loss=coin(self.realized + self.funding, 9),
             total_profit_loss=coin(self.total(), 9),
@@ -192,6 +212,7 @@ class Account:
         self.protection_margin = 0.0
         self.balances: dict[str, int] = {}
         self.positions: dict[str, Position] = {}
+        self._by_currency: dict[str, list[Position]] = {}
         self.orders: dict[str, Order] = {}
         self.reducing: dict[str, Order] = {}
         self.quotes: dict[tuple[str, str, int], Order] = {}
@@ -199,7 +220,7 @@ class Account:
         self.closed: dict[str, OrderView] = {}
         self.archive: deque[OrderView] = deque(maxlen=ORDERS_MAX)
         self.trades: deque[UserTrade] = deque(maxlen=TRADES_MAX)
-        self.log: deque[LogEntry] = deque(maxlen=TRADES_MAX)
+        self.log: deque[LogEntry | Noted] = deque(maxlen=TRADES_MAX)
         self.settlements: deque[Settlement] = deque(maxlen=ORDERS_MAX)
 
     def credit(self, currency: str, quanta: int) -> None:
@@ -215,30 +236,25 @@ class Account:
         position = self.positions.get(contract.name)
         if position is None:
             position = self.positions[contract.name] = Position(contract)
+            self._by_currency.setdefault(contract.instrument.settlement, []).append(position)
         return position
 
     def in_currency(self, currency: str) -> list[Position]:
         """Positions that settle in a currency, in order of first use."""
-        return [
-            position
-            for position in self.positions.values()
-            if position.contract.instrument.settlement == currency
-        ]
+        return self._by_currency.get(currency, [])
 
     def equity(self, currency: str) -> int:
         """Balance and the session's profit, realised or not, in quanta."""
         total = self.balances.get(currency, 0)
         for position in self.in_currency(currency):
-            position.accrue()
-            total += position.realized + position.funding + position.unrealized()
+            total += position.session()
         return total
 
     def initial_margin(self, currency: str) -> float:
         """Margin of positions, open orders and protections, in the settlement coin."""
         total = 0.0
         for position in self.in_currency(currency):
-            contract = position.contract
-            total += contract.initial_margin(position.exposure()) * contract.margin_unit()
+            total += position.initial_margin() * position.contract.margin_unit()
         for shield in self.shields.values():
             if shield.currency == currency:
                 total += self.protection_margin * shield.config.max_quote_quantity * shield.unit()
@@ -314,10 +330,9 @@ class Account:
 def margin_after(account: Account, position: Position, buys: int, sells: int) -> float:
     """Initial margin of the account if these lots also rested, in the settlement coin."""
     contract = position.contract
-    now = contract.initial_margin(position.exposure())
     then = contract.initial_margin(position.exposure(buys, sells))
     total = account.initial_margin(contract.instrument.settlement)
-    return total + (then - now) * contract.margin_unit()
+    return total + (then - position.initial_margin()) * contract.margin_unit()
 
 
 def coin(quanta: int, digits: int) -> float:

@@ -96,6 +96,11 @@ class Book:
         ranks = self._halves[half].ranks
         return half * ranks[-1] if ranks else None
 
+    def top(self) -> tuple[int | None, int | None]:
+        """Best bid and best ask in ticks."""
+        bids, asks = self._halves[BID].ranks, self._halves[ASK].ranks
+        return bids[-1] if bids else None, -asks[-1] if asks else None
+
     def lots_at(self, half: int, tick: int) -> int:
         """The size resting at a price, 0 if none."""
         level = self._halves[half].levels.get(half * tick)

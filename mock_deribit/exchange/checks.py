@@ -57,6 +57,11 @@ LOCKED = Refused(10019, "locked_by_admin")
 
 _LOTS_MAX = 10**9
 
+# A member looked up through its class costs 80 ns before Python 3.12.
+_OPEN, _LOCKED, _HALTED = BookState.OPEN, BookState.LOCKED, BookState.HALTED
+_LIMIT, _GTC, _GTD = OrderType.LIMIT, TimeInForce.GTC, TimeInForce.GTD
+_CANCEL_MAKER = SelfMatch.CANCEL_MAKER
+
 _BY_STATE = {
     BookState.SETTLEMENT: SETTLING,
     BookState.LOCKED: LOCKED,
@@ -67,14 +72,31 @@ _BY_STATE = {
 }
 
 
+def request(
+    now: Nanos, contract: Contract, wanted: OrderRequest, off_lot_code: int
+) -> Refused | None:
+    """Everything that can be said of a new order before its price is looked at."""
+    return (
+        state_for_orders(contract)
+        or (None if wanted.valid_until is None else deadline(now, wanted.valid_until))
+        or (kind(wanted) if wanted.mmp or wanted.display_amount is not None else None)
+        or (post_only_allowed(wanted) if wanted.post_only else None)
+        or size(contract, wanted.amount, off_lot_code)
+        or display(contract, wanted.amount, wanted.display_amount)
+    )
+
+
 def state_for_orders(contract: Contract) -> Refused | None:
     """New orders and edits are taken only by an open book."""
-    return LOCKED if contract.locked else _BY_STATE.get(contract.state)
+    if contract.locked:
+        return LOCKED
+    return None if contract.state is _OPEN else _BY_STATE.get(contract.state)
 
 
 def state_for_cancel(contract: Contract, *, halted_too: bool) -> Refused | None:
     """Cancels are taken by open and locked books, and perhaps by halted ones."""
-    if contract.state is BookState.LOCKED or (halted_too and contract.state is BookState.HALTED):
+    state = contract.state
+    if state is _OPEN or state is _LOCKED or (halted_too and state is _HALTED):
         return None
     return _BY_STATE.get(contract.state)
 
@@ -88,6 +110,9 @@ def deadline(now: Nanos, valid_until: Nanos | None) -> Refused | None:
 
 def size(contract: Contract, amount: float, off_lot_code: int) -> Refused | None:
     """At least the smallest amount, and a whole number of lots."""
+    lots = amount / contract.step
+    if 1.0 <= lots <= _LOTS_MAX and lots.is_integer():
+        return None
     if not math.isfinite(amount) or amount < contract.step * (1.0 - 1e-9):
         return Refused(10002, "qty_too_low")
     if amount > contract.step * _LOTS_MAX:
@@ -101,9 +126,12 @@ def price(contract: Contract, value: float | None) -> Refused | None:
     """A limit price is there, positive and on the tick."""
     if value is None:
         return invalid("price", "value required")
+    instrument = contract.instrument
+    if not instrument.tick_steps and value > 0.0 and (value / instrument.tick).is_integer():
+        return None
     if not math.isfinite(value) or value <= 0.0:
         return Refused(10023, "invalid_price")
-    if not contract.instrument.is_on_tick(value):
+    if not instrument.is_on_tick(value):
         return Refused(10043, "price_wrong_tick")
     return None
 
@@ -118,22 +146,20 @@ def band(contract: Contract, sign: int, value: float) -> Refused | None:
     return None
 
 
-def post_only_allowed(
-    order_type: OrderType, time_in_force: TimeInForce, *, post_only: bool
-) -> Refused | None:
+def post_only_allowed(wanted: OrderRequest) -> Refused | None:
     """Post-only goes with good-til-cancelled limit orders only."""
-    rests = order_type is OrderType.LIMIT and time_in_force is TimeInForce.GTC
-    return Refused(11055, "post_only_not_allowed") if post_only and not rests else None
+    rests = wanted.order_type is _LIMIT and wanted.time_in_force is _GTC
+    return None if rests else Refused(11055, "post_only_not_allowed")
 
 
-def kind(request: OrderRequest) -> Refused | None:
+def kind(wanted: OrderRequest) -> Refused | None:
     """What does not go together: only limit orders are hidden or protected, only orders that may
     rest are hidden."""
-    limit = request.order_type is OrderType.LIMIT
-    rests = request.time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
-    if request.mmp and not limit:
+    limit = wanted.order_type is _LIMIT
+    rests = wanted.time_in_force is _GTC or wanted.time_in_force is _GTD
+    if wanted.mmp and not limit:
         return invalid("mmp", "only limit orders can be under market maker protection")
-    if request.display_amount is not None and not (limit and rests):
+    if wanted.display_amount is not None and not (limit and rests):
         return invalid("display_amount", "only resting limit orders can be hidden")
     return None
 
@@ -188,7 +214,7 @@ def self_match(
     account: Account, contract: Contract, sign: int, tick: int, lots: int, kin: Kin
 ) -> bool:
     """Whether, in reject mode, an order would reach one that it must not trade with."""
-    if account.self_match is SelfMatch.CANCEL_MAKER:
+    if account.self_match is _CANCEL_MAKER:
         return False
     left = lots
     for maker in contract.book.reach(sign, tick):
@@ -215,9 +241,11 @@ def fillable(
 
 def margin(account: Account, contract: Contract, sign: int, lots: int) -> Refused | None:
     """Funds must cover initial margin with these lots added; what adds no exposure passes."""
+    if account.house:
+        return None
     position = account.position(contract)
     buys, sells = (lots, 0) if sign > 0 else (0, lots)
-    if account.house or position.exposure(buys, sells) <= position.exposure():
+    if position.exposure(buys, sells) <= position.exposure():
         return None
     available = account.equity(contract.instrument.settlement)
     if margin_after(account, position, buys, sells) * QUANTA > available:

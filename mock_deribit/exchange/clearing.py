@@ -34,23 +34,23 @@ class Half:
         """The trade as its owner hears of it."""
         order = self.order
         return UserTrade(
-            trade=self.match,
-            order_id=order.order_id,
-            side=order.side,
-            maker=self.maker,
-            fee=coin(self.fee, 8),
-            fee_currency=order.instrument.settlement,
-            profit_loss=coin(self.profit, 8),
-            state=order.state,
-            order_type=order.order_type,
-            post_only=order.post_only,
-            reduce_only=order.reduce_only,
-            label=order.label,
-            mmp=order.group is not None,
-            risk_reducing=order.risk_reducing,
-            is_liquidation=order.is_liquidation,
-            quote_set_id=order.quote_set_id,
-            quote_id=order.quote_id,
+            self.match,
+            order.order_id,
+            order.side,
+            self.maker,
+            coin(self.fee, 8),
+            order.instrument.settlement,
+            coin(self.profit, 8) if self.profit else 0.0,
+            order.state,
+            order.order_type,
+            order.post_only,
+            order.reduce_only,
+            order.label,
+            order.group is not None,
+            order.risk_reducing,
+            order.is_liquidation,
+            order.quote_set_id,
+            order.quote_id,
         )
 
 
@@ -78,8 +78,8 @@ class Clearing:
         match = self._print(now, contract, taking, making, lots)
         contract.book.reduce(making, lots)
         maker[0].position(contract).add_open(making, -lots)
-        for order in (making, taking):
-            order.take_fill(lots, match.price, now)
+        making.take_fill(lots, match.price, now)
+        taking.take_fill(lots, match.price, now)
         worth = contract.worth(match.price)
         return (
             self._settle(contract, *taker, match, lots, worth, maker=False),
@@ -130,17 +130,17 @@ class Clearing:
         valuation.accrue(now)
         sides = ("M" if making.is_liquidation else "") + ("T" if taking.is_liquidation else "")
         match = PublicTrade(
-            trade_id=self._numbering.trade_id(contract.instrument.settlement),
-            trade_seq=tape.next_sequence(),
-            ts=now,
-            instrument=contract.name,
-            side=taking.side,
-            price=price,
-            amount=contract.amount(lots),
-            tick_direction=tape.tick_direction(price),
-            mark_price=valuation.mark,
-            index_price=valuation.index,
-            liquidation=sides or None,
+            self._numbering.trade_id(contract.instrument.settlement),
+            tape.next_sequence(),
+            now,
+            contract.name,
+            taking.side,
+            price,
+            contract.amount(lots),
+            tape.tick_direction(price),
+            valuation.mark,
+            valuation.index,
+            sides or None,
         )
         tape.record(match, contract.instrument)
         self._outbox.public_trade(match)

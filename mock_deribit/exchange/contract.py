@@ -34,6 +34,17 @@ QUANTA = 10**18
 _SETTLEMENTS_MAX = 1_000
 
 
+class Marked(msgspec.Struct, frozen=True, gc=False):
+    """The worth of a lot and the price band at a mark."""
+
+    mark: float
+    worth: int
+    band: tuple[float, float]
+
+
+_UNMARKED = Marked(0.0, 0, (0.0, 0.0))
+
+
 class Contract:
     """Everything the exchange knows of one instrument."""
 
@@ -59,7 +70,9 @@ class Contract:
         self.settlements: deque[Settlement] = deque(maxlen=_SETTLEMENTS_MAX)
         self._inverse = self.instrument.payoff is Payoff.INVERSE
         self._scale = self.step * QUANTA
+        self._whole = (self.step * 1024.0).is_integer()
         self._prices: dict[int, float] = {}
+        self._marked = _UNMARKED
         self._numbering = numbering
         self._change_id = numbering.change_id()
         self._told_best: tuple[int | None, int | None] = (None, None)
@@ -78,15 +91,21 @@ class Contract:
 
     def amount(self, lots: int) -> float:
         """Lots to the instrument's amount unit."""
-        return on_grid(lots, self.step)
+        return lots * self.step if self._whole else on_grid(lots, self.step)
 
     def worth(self, price: float) -> int:
         """What one lot counts at a price, in quanta."""
         return -round(self._scale / price) if self._inverse else round(self._scale * price)
 
-    def mark_worth(self) -> int:
-        """What one lot counts at the mark."""
-        return self.worth(self.valuation.mark)
+    def at_mark(self) -> Marked:
+        """What follows from the mark, computed when it has moved."""
+        mark = self.valuation.mark
+        if mark != self._marked.mark:
+            width, tick_at = self.listing.price_band, self.instrument.tick_at
+            low, high = mark * (1.0 - width), mark * (1.0 + width)
+            band = (round_up(low, tick_at(low)), round_down(high, tick_at(high)))
+            self._marked = Marked(mark, self.worth(mark), band)
+        return self._marked
 
     def price_of(self, lots: int, cost: int) -> float:
         """The average price behind the cost of a position."""
@@ -124,6 +143,7 @@ class Contract:
             taker_fee=present.taker_fee if taker_fee is None else taker_fee,
         )
         self.listing = msgspec.structs.replace(self.listing, instrument=self.instrument)
+        self._marked = _UNMARKED
 
     def current(self) -> Listing:
         """The listing with its present state."""
@@ -151,12 +171,7 @@ class Contract:
 
     def band(self) -> tuple[float, float]:
         """Lowest price of a sell and highest price of a buy that the venue accepts now."""
-        mark, width = self.valuation.mark, self.listing.price_band
-        low, high = mark * (1.0 - width), mark * (1.0 + width)
-        return (
-            round_up(low, self.instrument.tick_at(low)),
-            round_down(high, self.instrument.tick_at(high)),
-        )
+        return self.at_mark().band
 
     def initial_margin(self, lots: int) -> float:
         """Initial margin in base coin for a position or exposure of this size."""
@@ -168,24 +183,16 @@ class Contract:
 
     def take_book_change(self, now: Nanos) -> BookChanged | None:
         """What changed in the book since the last call, under a new change id; None: nothing."""
-        bids, asks = self.book.take_changes(BID), self.book.take_changes(ASK)
+        bids, asks = self._changed_levels(BID), self._changed_levels(ASK)
         if not bids and not asks:
             return None
         previous, self._change_id = self._change_id, self._numbering.change_id()
         self._changed = now
-        level = self._level
-        return BookChanged(
-            now,
-            self.name,
-            previous,
-            self._change_id,
-            tuple([level(*change) for change in bids]),
-            tuple([level(*change) for change in asks]),
-        )
+        return BookChanged(now, self.name, previous, self._change_id, bids, asks)
 
     def take_best_change(self) -> bool:
         """Whether the best bid or ask has another price than at the last call."""
-        told, self._told_best = self._told_best, (self.book.best(BID), self.book.best(ASK))
+        told, self._told_best = self._told_best, self.book.top()
         return told != self._told_best
 
     def book_view(self) -> BookView:
@@ -228,9 +235,20 @@ class Contract:
         )
 
     def _margin(self, lots: int, rate: float) -> float:
-        size = abs(self.instrument.delta(self.amount(lots), self.valuation.mark))
+        amount = self.amount(lots)
+        size = abs(amount / self.valuation.mark if self._inverse else amount)
         return (rate + self.listing.margin_slope * size) * size
 
-    def _level(self, tick: int, before: int, now: int) -> LevelChange:
-        action = "delete" if not now else "change" if before else "new"
-        return LevelChange(action, self.price(tick), self.amount(now) if now else 0.0)
+    def _changed_levels(self, half: int) -> tuple[LevelChange, ...]:
+        changes = self.book.take_changes(half)
+        if not changes:
+            return ()
+        price, amount = self.price, self.amount
+        return tuple(
+            [
+                LevelChange(
+                    "delete" if not now else "change" if before else "new", price(tick), amount(now)
+                )
+                for tick, before, now in changes
+            ]
+        )

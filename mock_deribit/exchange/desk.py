@@ -17,6 +17,8 @@ Source: Deribit's order-management article and changelogs; what they leave open 
 
 from typing import NamedTuple
 
+import msgspec
+
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.contract import Contract
@@ -35,8 +37,11 @@ from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
 from mock_deribit.exchange.rules import Rules
 from shared.kernel import Nanos
+from shared.units import Side
 
 _FAR_TICKS = 2**60
+_BUY, _FOK = Side.BUY, TimeInForce.FOK
+_LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
 
 
 class Tag(NamedTuple):
@@ -53,7 +58,7 @@ PLAIN = Tag()
 UNDER_PLAIN_PROTECTION = Tag(group="")
 
 
-class Draft(NamedTuple):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A request that has passed every check; `overlaps`: it is to be answered with a cancelled order."""
 
     sign: int
@@ -63,7 +68,7 @@ class Draft(NamedTuple):
     takes: bool
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """An edit that has passed every check; `rejected`: it would have taken, which costs the order."""
 
     tick: int
@@ -99,7 +104,7 @@ class Desk:
         if request.mmp:
             tag = UNDER_PLAIN_PROTECTION
         draft = self.draft(now, account, contract, request, tag)
-        if isinstance(draft, Refused):
+        if not isinstance(draft, Draft):
             return draft
         instrument = contract.instrument
         order = Order(
@@ -133,42 +138,35 @@ class Desk:
         self, now: Nanos, account: Account, contract: Contract, request: OrderRequest, tag: Tag
     ) -> Draft | Refused:
         """Check a new order and find its limit and size."""
-        refused = (
-            checks.state_for_orders(contract)
-            or checks.deadline(now, request.valid_until)
-            or checks.kind(request)
-            or checks.post_only_allowed(
-                request.order_type, request.time_in_force, post_only=request.post_only
-            )
-            or checks.size(contract, request.amount, self._rules.off_lot_code)
-            or checks.display(contract, request.amount, request.display_amount)
-        )
+        refused = checks.request(now, contract, request, self._rules.off_lot_code)
         if refused is not None:
             return refused
-        sign, lots = request.side.sign, round(request.amount / contract.step)
-        tick = self._limit(account, contract, sign, request, tag)
-        if isinstance(tick, Refused):
+        sign = 1 if request.side is _BUY else -1
+        lots = round(request.amount / contract.step)
+        tick = self._limit(account, contract, sign, request)
+        if not isinstance(tick, int):
             return tick
-        if request.post_only:
-            tick = _stay_inside(contract, sign, tick, reject=request.reject_post_only)
-            if isinstance(tick, Refused):
+        takes = contract.book.crosses(sign, tick)
+        if request.post_only and takes:
+            tick, takes = _inside(contract, sign, reject=request.reject_post_only), False
+            if not isinstance(tick, int):
                 return tick
         if request.reduce_only:
             room = checks.reducible(account, account.position(contract), sign)
             if not room or (lots > room and self._rules.reduce_only_excess == "reject"):
                 return checks.NOT_REDUCING
             lots = min(lots, room)
-        refused = self._covered(now, account, contract, tag, (sign, lots, tick))
-        if refused is None and not tag.liquidation:
-            refused = self._fundable(account, contract, tag, sign, lots)
+        if tag.group is not None:
+            refused = self._covered(now, account, contract, tag, (sign, lots, tick))
+        elif not tag.liquidation:
+            refused = checks.margin(account, contract, sign, lots)
         if refused is not None:
             return refused
-        takes = contract.book.crosses(sign, tick)
         overlaps = takes and self._overlaps(account, contract, sign, tick, lots)
         if overlaps and self._rules.overlap_answer == "error":
             return checks.OVERLAP
         if (
-            request.time_in_force is TimeInForce.FOK
+            request.time_in_force is _FOK
             and self._rules.fok_failure == "error"
             and not checks.fillable(account, contract, sign, tick, lots, self._execution.kin)
         ):
@@ -246,20 +244,21 @@ class Desk:
             lots = min(lots, order.filled + most)
             if not most:
                 return checks.NOT_REDUCING
-        if post_only:
-            inside = _stay_inside(contract, order.sign, tick, reject=reject)
-            if inside is checks.POST_ONLY_REJECT:
-                return Change(tick, lots, post_only, reject, reduce_only, 0, True, takes=False)
-            if isinstance(inside, Refused):
-                return inside
-            tick = inside
-        left = lots - order.filled
-        tag = Tag(group=order.group)
-        place = (order.sign, left, tick)
-        refused = self._covered(now, account, contract, tag, place, but=order.order_id)
         takes = contract.book.crosses(order.sign, tick)
-        if refused is None:
-            refused = self._fundable(account, contract, tag, order.sign, lots - order.lots)
+        if post_only and takes:
+            if reject:
+                return Change(tick, lots, post_only, reject, reduce_only, 0, True, False)
+            inside = _inside(contract, order.sign, reject=False)
+            if not isinstance(inside, int):
+                return inside
+            tick, takes = inside, False
+        left = lots - order.filled
+        if order.group is not None:
+            place = (order.sign, left, tick)
+            tag = Tag(group=order.group)
+            refused = self._covered(now, account, contract, tag, place, but=order.order_id)
+        else:
+            refused = checks.margin(account, contract, order.sign, lots - order.lots)
         if refused is None and takes and self._overlaps(account, contract, order.sign, tick, left):
             refused = checks.OVERLAP
         if refused is not None:
@@ -294,32 +293,24 @@ class Desk:
         place: tuple[int, int, int],
         but: str = "",
     ) -> Refused | None:
-        """A protected order is covered by a protection with room for it."""
-        if tag.group is None:
-            return None
+        """A protected order is covered by a protection with room for it, which reserves its funds."""
         sign, lots, tick = place
-        shield = account.shields.get((contract.instrument.index, tag.group))
+        shield = account.shields.get((contract.instrument.index, tag.group or ""))
         price = contract.price(tick)
         fits = shield is None or shield.fits(contract, sign, lots, price, but, tag.held)
         code = self._rules.quote_quantity_code
         return checks.protection(account, shield, now, quantity_fits=fits, code=code)
 
-    def _fundable(
-        self, account: Account, contract: Contract, tag: Tag, sign: int, lots: int
-    ) -> Refused | None:
-        """Funds for it; a protected order's are reserved by its protection."""
-        return None if tag.group is not None else checks.margin(account, contract, sign, lots)
-
     def _limit(
-        self, account: Account, contract: Contract, sign: int, request: OrderRequest, tag: Tag
+        self, account: Account, contract: Contract, sign: int, request: OrderRequest
     ) -> int | Refused:
         """The limit in ticks; a market order's is the edge of the band."""
-        if request.order_type is not OrderType.LIMIT:
+        if request.order_type is not _LIMIT:
             if account.house:
                 return sign * _FAR_TICKS
             low, high = contract.band()
             edge = contract.tick(high if sign > 0 else low)
-            if request.order_type is OrderType.MARKET:
+            if request.order_type is _MARKET:
                 return edge
             opposite = contract.book.best(-sign)
             if opposite is None:
@@ -339,10 +330,8 @@ def _slice(contract: Contract, shown: float | None, lots: int) -> int:
     return display if display < lots else 0
 
 
-def _stay_inside(contract: Contract, sign: int, tick: int, *, reject: bool) -> int | Refused:
-    """Where a post-only order may rest: its own price, or one tick inside the opposite best."""
-    if not contract.book.crosses(sign, tick):
-        return tick
+def _inside(contract: Contract, sign: int, *, reject: bool) -> int | Refused:
+    """Where a post-only order that would take may rest: one tick inside the opposite best."""
     if reject:
         return checks.POST_ONLY_REJECT
     inside = contract.inside(sign)

@@ -33,7 +33,10 @@ from mock_deribit.exchange.protection import Shield
 from mock_deribit.exchange.rules import Rules
 from shared.kernel import Nanos
 
-_RESTING = (TimeInForce.GTC, TimeInForce.GTD)
+# A member looked up through its class costs 80 ns before Python 3.12.
+_GTC, _GTD, _FOK = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.FOK
+_OPEN, _FILLED, _CANCELLED = OrderState.OPEN, OrderState.FILLED, OrderState.CANCELLED
+_LIMIT, _MARKET, _REJECT_TAKER = OrderType.LIMIT, OrderType.MARKET, SelfMatch.REJECT_TAKER
 
 
 class Execution:
@@ -71,24 +74,25 @@ class Execution:
     def execute(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
         """Match an order that has passed every check, and rest or cancel what is left."""
         self._outbox.touch(contract)
-        kills = order.time_in_force is TimeInForce.FOK and not checks.fillable(
+        kills = order.time_in_force is _FOK and not checks.fillable(
             account, contract, order.sign, order.tick, order.remaining, self.kin
         )
         halves = [] if kills else self._match(now, account, contract, order)
-        if order.state is OrderState.OPEN and order.remaining:
+        if order.state is _OPEN:
             self._rest_or_kill(account, contract, order)
         self._outbox.order(account, order)
-        trades = self._tell_taker(now, account, contract, order, halves)
-        self.protect(now)
+        trades = self._tell_taker(now, account, contract, order, halves) if halves else ()
+        if self._tripped:
+            self.protect(now)
         view = order.view()
-        if order.state is not OrderState.OPEN and not account.house:
+        if order.state is not _OPEN and not account.house:
             account.closed[order.order_id] = view
         self.commit(now)
         return Placed(view, trades)
 
     def overlapped(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
         """Answer an order that would meet its owner's with a cancelled one."""
-        order.state, order.cancel_reason = OrderState.CANCELLED, "order_overlap"
+        order.state, order.cancel_reason = _CANCELLED, "order_overlap"
         self._outbox.touch(contract)
         self._outbox.order(account, order)
         view = account.closed[order.order_id] = order.view()
@@ -116,13 +120,16 @@ class Execution:
         """Take an order out of the book for good."""
         self._outbox.touch(contract)
         self.unrest(account, contract, order)
-        order.state, order.cancel_reason, order.updated = OrderState.CANCELLED, reason, now
+        order.state, order.cancel_reason, order.updated = _CANCELLED, reason, now
         self._outbox.order(account, order)
         if not account.house:
             account.closed[order.order_id] = order.view()
 
     def commit(self, now: Nanos) -> None:
         """Queue what the request did, and the protections it triggered before or after it."""
+        if not self._tripped:
+            self._outbox.commit(now)
+            return
         first = self._rules.protection_told_first
         if not first:
             self._outbox.commit(now)
@@ -157,15 +164,15 @@ class Execution:
         """Trade with the front of the other half while prices meet; the taker's halves."""
         halves = []
         book = contract.book
-        while order.remaining and book.crosses(order.sign, order.tick):
+        while order.state is _OPEN and book.crosses(order.sign, order.tick):
             maker = book.front(-order.sign)
             owner = self._accounts[maker.account]
             if owner is account or (
                 account.self_match_extended and self.kin(account, maker.account)
             ):
                 another = "" if owner is account else "_another_sub"
-                if account.self_match is SelfMatch.REJECT_TAKER:
-                    order.state = OrderState.CANCELLED
+                if account.self_match is _REJECT_TAKER:
+                    order.state = _CANCELLED
                     order.cancel_reason = "order_overlap" + another
                     break
                 self.close(now, owner, contract, maker, "order_overlap" + another)
@@ -175,7 +182,7 @@ class Execution:
                 now, contract, (account, order), (owner, maker), lots
             )
             halves.append(taken)
-            if maker.state is OrderState.FILLED:
+            if maker.state is _FILLED:
                 self._leave(owner, maker)
             elif not maker.visible:
                 maker.refilled, maker.number = True, self.arrival()
@@ -188,7 +195,7 @@ class Execution:
     def _tell_taker(
         self, now: Nanos, account: Account, contract: Contract, order: Order, halves: list[Half]
     ) -> tuple[UserTrade, ...]:
-        if account.house or not halves:
+        if account.house:
             return ()
         position = account.position(contract)
         trades = tuple([half.told() for half in halves])
@@ -196,30 +203,38 @@ class Execution:
             account.trades.append(trade)
             self._ledger.note_trade(account, position, trade)
             self._outbox.fill(account, trade)
-            self._count(now, account, contract, order, trade)
-        self._trim_reduce_only(now, account, contract)
+            if order.group is not None:
+                self._count(now, account, contract, order, trade, order.group)
+        if account.reducing:
+            self._trim_reduce_only(now, account, contract)
         return trades
 
     def _tell_maker(self, now: Nanos, owner: Account, contract: Contract, half: Half) -> None:
         maker, trade = half.order, half.told()
         self._outbox.order(owner, maker)
-        if maker.state is OrderState.FILLED:
+        if maker.state is _FILLED:
             owner.closed[maker.order_id] = maker.view()
         owner.trades.append(trade)
         self._ledger.note_trade(owner, owner.position(contract), trade)
         self._outbox.fill(owner, trade)
-        self._trim_reduce_only(now, owner, contract)
-        self._count(now, owner, contract, maker, trade)
-        if self._rules.protection_acts == "after_match":
+        if owner.reducing:
+            self._trim_reduce_only(now, owner, contract)
+        if maker.group is not None:
+            self._count(now, owner, contract, maker, trade, maker.group)
+        if self._tripped and self._rules.protection_acts == "after_match":
             self.protect(now)
 
     def _count(
-        self, now: Nanos, account: Account, contract: Contract, order: Order, trade: UserTrade
+        self,
+        now: Nanos,
+        account: Account,
+        contract: Contract,
+        order: Order,
+        trade: UserTrade,
+        group: str,
     ) -> None:
         """Count a fill with the protection the order stands under."""
-        if order.group is None:
-            return
-        key = (contract.instrument.index, order.group)
+        key = (contract.instrument.index, group)
         shield = account.shields.get(key)
         match = trade.trade
         size = contract.instrument.delta(match.amount, match.price)
@@ -233,14 +248,14 @@ class Execution:
             account.reducing[order.order_id] = order
 
     def _rest_or_kill(self, account: Account, contract: Contract, order: Order) -> None:
-        rests = order.time_in_force in _RESTING
-        if order.order_type is OrderType.MARKET:
+        rests = order.time_in_force is _GTC or order.time_in_force is _GTD
+        if order.order_type is _MARKET:
             rests = rests and self._rules.market_remainder == "rests"
         if not rests:
-            order.state = OrderState.CANCELLED
+            order.state = _CANCELLED
             return
-        if order.order_type is not OrderType.LIMIT:
-            order.original_order_type, order.order_type = order.order_type, OrderType.LIMIT
+        if order.order_type is not _LIMIT:
+            order.original_order_type, order.order_type = order.order_type, _LIMIT
         order.hide()
         contract.book.add(order)
         account.orders[order.order_id] = order
@@ -256,7 +271,8 @@ class Execution:
     def _leave(self, account: Account, order: Order) -> None:
         """Forget an order that has left the book."""
         del account.orders[order.order_id]
-        account.reducing.pop(order.order_id, None)
+        if account.reducing:
+            account.reducing.pop(order.order_id, None)
         if order.group is not None:
             instrument = order.instrument
             account.shields[instrument.index, order.group].release(order)
@@ -265,8 +281,6 @@ class Execution:
 
     def _trim_reduce_only(self, now: Nanos, account: Account, contract: Contract) -> None:
         """Keep resting reduce-only orders within what is left to reduce, oldest first."""
-        if not account.reducing:
-            return
         lots = account.position(contract).lots
         left = abs(lots)
         for order in list(account.reducing.values()):

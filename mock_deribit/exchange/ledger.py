@@ -16,8 +16,40 @@ Each movement of an account's balance is one row of its transaction log.
 
 from mock_deribit.exchange.account import SATOSHI_QUANTA, Account, Position, coin
 from mock_deribit.exchange.messages import UserTrade
-from mock_deribit.exchange.records import LogEntry, LogType, Settlement, SettlementType
+from mock_deribit.exchange.records import (
+    LogEntry,
+    LogType,
+    Noted,
+    Settlement,
+    SettlementType,
+)
 from shared.kernel import Nanos
+
+
+def row_of(noted: Noted) -> LogEntry:
+    """The row of the transaction log that a fill makes."""
+    fill, match = noted.fill, noted.fill.trade
+    return LogEntry(
+        id=noted.id,
+        ts=match.ts,
+        type=LogType.LIQUIDATION if fill.is_liquidation else LogType.TRADE,
+        currency=fill.fee_currency,
+        change=-fill.fee + 0.0,
+        balance=coin(noted.balance, 8),
+        equity=coin(noted.equity, 8),
+        commission=fill.fee,
+        cash_flow=fill.profit_loss,
+        instrument=match.instrument,
+        side=fill.side,
+        amount=fill.side.sign * match.amount,
+        price=match.price,
+        position=noted.position,
+        mark_price=match.mark_price,
+        index_price=match.index_price,
+        order_id=fill.order_id,
+        trade_id=match.trade_id,
+        maker=fill.maker,
+    )
 
 
 class Ledger:
@@ -55,33 +87,13 @@ class Ledger:
 
     def note_trade(self, account: Account, position: Position, fill: UserTrade) -> None:
         """Write down a fill whose fee has been charged."""
-        currency, match = fill.fee_currency, fill.trade
         if account.house:
             return
+        currency = fill.fee_currency
         self._entries += 1
-        account.log.append(
-            LogEntry(
-                id=self._entries,
-                ts=match.ts,
-                type=LogType.LIQUIDATION if fill.is_liquidation else LogType.TRADE,
-                currency=currency,
-                change=-fill.fee + 0.0,
-                balance=account.balance(currency),
-                equity=coin(account.equity(currency), 8),
-                commission=fill.fee,
-                cash_flow=fill.profit_loss,
-                instrument=match.instrument,
-                side=fill.side,
-                amount=fill.side.sign * match.amount,
-                price=match.price,
-                position=position.contract.amount(position.lots),
-                mark_price=match.mark_price,
-                index_price=match.index_price,
-                order_id=fill.order_id,
-                trade_id=match.trade_id,
-                maker=fill.maker,
-            )
-        )
+        balance, equity = account.balances[currency], account.equity(currency)
+        size = position.contract.amount(position.lots)
+        account.log.append(Noted(self._entries, fill, balance, equity, size))
 
     def settle(
         self,

@@ -7,7 +7,7 @@ from shared.instruments import Instrument
 from shared.kernel import Nanos
 from shared.units import Side, on_grid
 
-_BUY, _SELL = Side.BUY, Side.SELL
+_BUY, _SELL, _FILLED = Side.BUY, Side.SELL, OrderState.FILLED
 
 
 class Order(msgspec.Struct, eq=False, gc=False):
@@ -81,13 +81,16 @@ class Order(msgspec.Struct, eq=False, gc=False):
 
     def take_fill(self, lots: int, price: float, now: Nanos) -> None:
         """Book a fill: filled amount, average price (as the payoff averages) and state."""
-        self.average_price = self.instrument.average_entry(
-            float(self.filled), self.average_price, float(lots), price
+        filled = self.filled
+        self.average_price = (
+            self.instrument.average_entry(filled, self.average_price, lots, price)
+            if filled
+            else price
         )
-        self.filled += lots
+        self.filled = filled = filled + lots
         self.updated, self.latest = now, None
-        if self.filled == self.lots:
-            self.state = OrderState.FILLED
+        if filled == self.lots:
+            self.state = _FILLED
 
     def view(self) -> OrderView:
         """The order as it stands. A quote's amount is what is left of it."""

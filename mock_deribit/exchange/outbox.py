@@ -84,8 +84,8 @@ class Outbox:
             change = contract.take_book_change(now)
             if change is not None:
                 events.append(change)
-            if contract.take_best_change() or contract.name in public:
-                moved.append(contract.name)
+                if contract.take_best_change() or contract.name in public:
+                    moved.append(contract.name)
         if orders or self._holders:
             self._tell_holdings(now)
         for instrument in moved:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import coin, margin_after
 from mock_deribit.exchange.assembly import Assembly
+from mock_deribit.exchange.ledger import row_of
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.maker_messages import Frozen, Protection
 from mock_deribit.exchange.messages import (
@@ -28,6 +29,7 @@ from mock_deribit.exchange.records import (
     DeliveryPrice,
     LogEntry,
     Margins,
+    Noted,
     OrderMargin,
     Settlement,
 )
@@ -175,12 +177,15 @@ class Inquiry(Assembly):
         query: str | None = None,
     ) -> tuple[LogEntry, ...]:
         """Movements of the balance, newest first; `query` a type or part of an instrument's name."""
-        return tuple(
-            entry
+        rows = (
+            row_of(entry) if isinstance(entry, Noted) else entry
             for entry in reversed(self._accounts[account].log)
-            if entry.currency == currency
-            and _within(entry.ts, start, end)
-            and (query is None or query == entry.type.value or query in (entry.instrument or ""))
+            if entry.currency == currency and _within(entry.ts, start, end)
+        )
+        return tuple(
+            row
+            for row in rows
+            if query is None or query == row.type.value or query in (row.instrument or "")
         )
 
     def settlements(

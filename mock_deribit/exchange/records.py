@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from mock_deribit.exchange.messages import UserTrade
 from shared.kernel import Nanos
 from shared.units import Side
 
@@ -54,6 +55,26 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     session_rpl: float | None = None
     session_upl: float | None = None
     interest: float | None = None
+
+
+class Noted(msgspec.Struct, frozen=True, gc=False):
+    """A fill as it is kept until somebody asks for its row: with the quanta and the size it left."""
+
+    id: int
+    fill: UserTrade
+    balance: int
+    equity: int
+    position: float
+
+    @property
+    def ts(self) -> Nanos:
+        """When it was."""
+        return self.fill.trade.ts
+
+    @property
+    def currency(self) -> str:
+        """Which balance it moved."""
+        return self.fill.fee_currency
 
 
 class SettlementType(StrEnum):

@@ -67,8 +67,12 @@ class Timetable:
 
     def next_wake(self) -> Nanos:
         """When something is due next."""
-        due = min(self._next_sample, self._next_settlement)
-        return due if self._reopening is None else min(due, self._reopening)
+        due = self._next_sample
+        if self._next_settlement < due:
+            due = self._next_settlement
+        if self._reopening is not None and self._reopening < due:
+            due = self._reopening
+        return due
 
     def advance(self, now: Nanos) -> None:
         """Do all that is due up to `now`, in order of time."""

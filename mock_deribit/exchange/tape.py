@@ -5,10 +5,11 @@ from collections import deque
 from mock_deribit.exchange.messages import PublicTrade, Stats
 from shared.instruments import Instrument
 from shared.kernel import Nanos
-from shared.units import DAY, MINUTE
+from shared.units import DAY, MINUTE, Side
 
 _RECENT = 10_000
 _BUCKET = 10 * MINUTE
+_BUY = Side.BUY
 
 
 class _Bucket:
@@ -52,14 +53,16 @@ class Tape:
         size = abs(instrument.delta(trade.amount, trade.price))
         self.recent.append(trade)
         self.last_price, self._direction = trade.price, trade.tick_direction
-        self.taker_flow += trade.side.sign * size
+        self.taker_flow += size if trade.side is _BUY else -size
         start = trade.ts // _BUCKET * _BUCKET
         if not self._buckets or self._buckets[-1].start != start:
             self._buckets.append(_Bucket(start, trade.price))
             self._forget(trade.ts)
         bucket = self._buckets[-1]
-        bucket.high = max(bucket.high, trade.price)
-        bucket.low = min(bucket.low, trade.price)
+        if trade.price > bucket.high:
+            bucket.high = trade.price
+        elif trade.price < bucket.low:
+            bucket.low = trade.price
         bucket.volume += size
         bucket.volume_usd += size * trade.price
 

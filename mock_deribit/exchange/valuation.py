@@ -87,6 +87,8 @@ class Valuation:
 
     def accrue(self, now: Nanos) -> None:
         """Bring the funding accumulators up to `now` at the present rate."""
+        if now == self._accrued:
+            return
         elapsed_ms = (now - self._accrued) / MILLISECOND
         self._accrued = now
         if self.rate:

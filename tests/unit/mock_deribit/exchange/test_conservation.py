@@ -114,6 +114,40 @@ def test_what_accounts_are_shown_of_their_orders_adds_up_to_the_book_and_to_thei
         assert shown == resting | {(Side.SELL, price): amount for price, amount in book.asks}
 
 
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_margin_and_equity_kept_along_the_way_equal_those_summed_up_anew(
+    script: list[Step],
+) -> None:
+    floor = Floor()
+    exchange = floor.exchange
+    listing = exchange.listing(PERPETUAL)
+    assert listing is not None
+    for step in script:
+        perform(floor, step)
+        mark = exchange.ticker(PERPETUAL).mark_price
+        for name in ACCOUNTS:
+            position, portfolio = (
+                exchange.position(name, PERPETUAL),
+                exchange.portfolio(name, "BTC"),
+            )
+            left = {Side.BUY: 0.0, Side.SELL: 0.0}
+            for order in exchange.open_orders(name):
+                left[order.side] += order.amount - order.filled_amount
+            long, short = position.size + left[Side.BUY], position.size - left[Side.SELL]
+            size = max(abs(position.size), abs(long), abs(short)) / mark
+            margin = (listing.initial_margin_rate + listing.margin_slope * size) * size
+            assert portfolio.initial_margin == pytest.approx(margin, abs=1.1e-8)
+            upl = (
+                position.size * (1.0 / position.average_price - 1.0 / mark)
+                if position.size
+                else 0.0
+            )
+            assert position.total_profit_loss == pytest.approx(upl, abs=1e-8)
+            session = position.realized_profit_loss + position.floating_profit_loss
+            assert portfolio.equity == pytest.approx(portfolio.balance + session, abs=2e-8)
+
+
 @settings(max_examples=40, deadline=None)
 @given(steps)
 def test_told_changes_rebuild_the_book_along_an_unbroken_chain(script: list[Step]) -> None:
