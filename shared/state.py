@@ -24,6 +24,8 @@ KILL_LATCH = "kill_latch"
 MODE = "mode"
 INVENTORY = "inventory"
 PNL_DAY = "pnl_day"
+EVENTS = "events"
+"""Not stored: told of the event stream where it cannot recall anything, with the reason."""
 
 
 class Latch(msgspec.Struct, frozen=True, kw_only=True):

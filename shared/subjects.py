@@ -127,6 +127,10 @@ HEARS: dict[str, tuple[type[Message], ...]] = {
 }
 
 
+# The last of each that the event stream holds is told once more, before the bus is up for the first time.
+RECALLS: dict[str, tuple[type[Message], ...]] = {"risk": (Lease, Kill)}
+
+
 def subject_of(env: str, message: Message) -> str:
     """The subject a message is published on."""
     topic = TOPICS[type(message)]

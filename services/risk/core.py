@@ -13,6 +13,7 @@ from services.risk.exposure import Exposure
 from services.risk.hedge import Hedger
 from services.risk.limits import Limits, Measures, Verdict
 from services.risk.picture import Picture
+from services.risk.recollection import Recollection
 from shared.kernel import (
     Effect,
     Effects,
@@ -89,6 +90,7 @@ class Risk:
         self._mode = Mode.PAUSED
         self._lease: Lease | None = None
         self._disagreed = 0
+        self.recollection = Recollection()
         self._counts = {"leases": 0.0, "withdrawals": 0.0, "hedges": 0.0, "anomalies_heard": 0.0}
 
     def handle(self, now: Nanos, event: Event) -> Effects:
@@ -114,6 +116,11 @@ class Risk:
             case LinkDown():
                 self._linked(event.link, False)
                 return self._review(now)
+            case Lease():
+                reason = self.recollection.recalled(event)
+                return self._latched_again(now, reason) if reason else []
+            case Kill() if self.recollection.knows(event):
+                return []
             case Pause() | Resume() | Kill():
                 return self._commanded(now, event)
             case ParamsChanged():
@@ -162,13 +169,16 @@ class Risk:
         return []
 
     def _restored(self, now: Nanos, event: Restored) -> list[Effect]:
+        reason = self.recollection.restored(event)
+        if reason:
+            return self._latched_again(now, reason)
         if not event.value:
             return []
         try:
             if event.key == PARAMS:
                 return [self._in_force(now, read_params(event.value))]
             if event.key == KILL_LATCH:
-                self.authority.latch = read_latch(event.value)
+                return self._latched(now, read_latch(event.value))
             elif event.key == MODE:
                 self.authority.restore_pauses(event.value)
             elif event.key == PNL_DAY:
@@ -177,6 +187,21 @@ class Risk:
             detail = f"stored {event.key} cannot be read and is left out: {error}"
             return [self._anomaly(now, "stored_state", Severity.WARNING, detail)]
         return []
+
+    def _latched(self, now: Nanos, latch: Latch | None) -> list[Effect]:
+        """As shared state holds it: from before the start, or a kill that came by no bus."""
+        if latch is None:
+            return []
+        before = self.authority.latch
+        self.authority.latch = latch if before is None else before.joined(latch)
+        return self._review(now, by=latch.by)
+
+    def _latched_again(self, now: Nanos, reason: str) -> list[Effect]:
+        if self.authority.latch is not None:
+            return []
+        latch = Latch(reason=reason, by="event stream", ts=now)
+        told = self._anomaly(now, "latch_recalled", Severity.WARNING, reason)
+        return [self.authority.kill(latch), told, *self._review(now, by=latch.by)]
 
     def _woke(self, now: Nanos, timer: str) -> list[Effect]:
         match timer:
@@ -219,6 +244,8 @@ class Risk:
                 refusal = "killed: a resume must be confirmed (confirm: true)"
             elif not self.picture.positions_known(now, self.params):
                 refusal = "killed: positions are not reconciled with the exchange yet"
+            elif not self.picture.settled_since(self.authority.latch.ts):
+                refusal = "killed: orders are not gone, or nothing was reconciled since the kill"
         if refusal:
             return [self._anomaly(now, "resume_refused", Severity.WARNING, refusal)]
         effects: list[Effect] = [self.authority.unpause(command.instrument)]

@@ -68,6 +68,13 @@ class Picture:
         names = dict.fromkeys([*self.evidence.followed(now), *self.evidence.positions])
         return bool(names) and all(self.evidence.is_reconciled(now, name, params) for name in names)
 
+    def settled_since(self, ts: Nanos) -> bool:
+        """Whether every position agreed with the exchange after a time, and nothing works beside it."""
+        return all(
+            position.reconciled > ts and not position.working_buy and not position.working_sell
+            for position in self.evidence.positions.values()
+        )
+
     def venues(self, now: Nanos, params: Params) -> list[Venue]:
         """Instruments with a position that can be traded and believed right now."""
         account = self.evidence.account

@@ -18,13 +18,14 @@ from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
 from shared.dispatch import outlives_outage
-from shared.kernel import LinkDown, LinkUp, Message
+from shared.kernel import LinkDown, LinkUp, Message, Restored
 from shared.messages.codec import MalformedMessage, decode_message, encode
 from shared.shell.backoff import Backoff
 from shared.shell.host import Ears
 from shared.shell.nats_fastpath import Publisher, publisher, subscribe
-from shared.shell.nats_stream import ensure_stream, read_stream
-from shared.subjects import is_heard, patterns_heard, subject_of
+from shared.shell.nats_stream import ensure_stream, has_forgotten, last_of, read_stream
+from shared.state import EVENTS
+from shared.subjects import RECALLS, is_heard, pattern_of, patterns_heard, subject_of
 
 LINK = "bus"
 CONNECT_TIMEOUT_S = 2
@@ -59,6 +60,7 @@ class NatsBus:
     ) -> None:
         self._url = url
         self._env = env
+        self._hosted = tuple(hosted)
         self._name = "+".join(hosted)
         self._history = tuple(history)
         self._fast = fast
@@ -163,6 +165,7 @@ class NatsBus:
             await subscribe(client, pattern, self._heard, fast=self._fast)
         await client.flush(timeout=CONNECT_TIMEOUT_S)
         if self._lost_at is None:
+            await self._recall(client, ears)
             patterns = [p for core in self._history for p in patterns_heard(self._env, core)]
             for message in await self._past(tuple(dict.fromkeys(patterns)), HISTORY_S):
                 for core in self._history:
@@ -181,6 +184,31 @@ class NatsBus:
                 self._unsure.append(self._backlog.popleft())
             else:
                 await client.flush(timeout=PONG_S)
+
+    async def _recall(self, client: Client, ears: Ears) -> None:
+        """Tell who asks for it the last word of each kind; or that the stream remembers none."""
+        for core in self._hosted:
+            if core not in RECALLS:
+                continue
+            try:
+                await ensure_stream(client, self._env)
+                forgets = await has_forgotten(client, self._env)
+                kinds = RECALLS[core]
+                found = [
+                    await last_of(client, self._env, pattern_of(self._env, kind)) for kind in kinds
+                ]
+            except (Error, TimeoutError) as error:
+                reason = f"the event stream cannot be read: {str(error) or type(error).__name__}"
+                ears.deliver(core, Restored(key=EVENTS, value=reason))
+                continue
+            if found[0] is None and forgets:
+                reason = f"the event stream has forgotten every {kinds[0].__name__}"
+                ears.deliver(core, Restored(key=EVENTS, value=reason))
+            for kind, data in zip(kinds, found, strict=True):
+                if data is not None:
+                    message = self._decoded(pattern_of(self._env, kind), data)
+                    if message is not None:
+                        ears.deliver(core, message)
 
     async def _past(self, patterns: Sequence[str], seconds: float) -> list[Message]:
         """What the stream holds of the last seconds and was not heard here yet."""

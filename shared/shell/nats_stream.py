@@ -41,6 +41,21 @@ async def ensure_stream(client: Client, env: str) -> None:
         )
 
 
+async def last_of(client: Client, env: str, subject: str) -> bytes | None:
+    """The last message on a subject; None: there is none. Raises `nats.errors.Error`."""
+    jetstream = client.jetstream(timeout=TIMEOUT_S)
+    try:
+        return (await jetstream.get_last_msg(stream_name(env), subject)).data
+    except NotFoundError:
+        return None
+
+
+async def has_forgotten(client: Client, env: str) -> bool:
+    """Whether the stream held something that it holds no longer. Raises `nats.errors.Error`."""
+    info = await client.jetstream(timeout=TIMEOUT_S).stream_info(stream_name(env))
+    return info.state.first_seq > 1
+
+
 async def read_stream(
     client: Client, env: str, patterns: Sequence[str], since_s: float, count_max: int
 ) -> list[tuple[str, bytes]]:

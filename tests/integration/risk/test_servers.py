@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nats
 import redis.asyncio
 
 from console.servers import NatsServer, ValkeyServer
@@ -100,6 +101,44 @@ async def test_the_kill_latch_survives_a_restart_of_risk(
 
         await stage.restart_risk()
         await until(stage.risk.is_granted, "no latch after another restart")
+
+
+async def test_a_kill_that_redis_forgot_is_read_back_from_the_event_stream(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with (
+        redis.asyncio.Redis.from_url(own_valkey.url, decode_responses=True) as state,
+        staged(tmp_path, own_nats, own_valkey) as stage,
+    ):
+        await until(stage.risk.is_granted, "a lease")
+        host = stage.runs["risk"].host
+        host.deliver("risk", Kill(ts=host.clock(), command_id="1", by="ana", reason="drill"))
+        await stage.runs["risk"].end()
+        await state.flushall()
+        await stage.restart_risk()
+        await until(lambda: "had lost this kill" in stage.risk.reason(), "read back")
+        assert stage.risk.reason().startswith("drill")
+        assert not any(lease.granted for lease in stage.risk.leases)
+        await until(lambda: stage.runs["risk"].host.figures("risk")["state_pending"] == 0, "kept")
+        assert "drill" in str(await state.get("mock:kill_latch"))
+
+
+async def test_where_redis_and_the_event_stream_have_both_forgotten_a_person_must_confirm(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with (
+        redis.asyncio.Redis.from_url(own_valkey.url, decode_responses=True) as state,
+        staged(tmp_path, own_nats, own_valkey) as stage,
+    ):
+        await until(stage.risk.is_granted, "a lease")
+        await stage.runs["risk"].end()
+        await state.flushall()
+        client = await nats.connect(own_nats.url)
+        await client.jetstream().purge_stream("mock-events")
+        await client.close()
+        await stage.restart_risk()
+        await until(lambda: "has forgotten" in stage.risk.reason(), "it asks for a word")
+        assert not any(lease.granted for lease in stage.risk.leases)
 
 
 async def test_a_stopping_risk_takes_its_lease_back(

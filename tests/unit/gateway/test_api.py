@@ -236,6 +236,7 @@ async def test_leaving_killed_without_confirming_is_refused_in_risks_words(plane
         "status": 409,
     }
 
+    plane.scene.hold()
     answer = (await plane.send("POST", "/resume", {"confirm": True})).json()
     assert (answer["confirmed"], answer["mode"]) == (True, "active")
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.kernel import LinkDown, Publish, Store
+from shared.kernel import LinkDown, Nanos, Publish, Restored, Store
 from shared.messages import (
     Anomaly,
     Hedge,
@@ -73,7 +73,7 @@ def test_only_a_confirmed_resume_with_known_positions_leaves_killed() -> None:
     assert scene.lease().mode is Mode.KILLED
     assert "not reconciled" in scene.said(Anomaly)[-1].detail
 
-    scene.tell(position(scene.now))
+    scene.hold()
     scene.tell(resume(scene.now, confirm=True))
     assert scene.lease().granted
     assert scene.state["kill_latch"] == ""
@@ -135,3 +135,81 @@ def test_a_kill_keeps_its_reason_whatever_else_is_down() -> None:
     scene.pass_time(SECOND)
 
     assert scene.lease().reason == "drill"
+
+
+def lost(scene: Scene) -> dict[str, str]:
+    """What is left of shared state that was restored from a moment before the kill."""
+    return {key: value for key, value in scene.state.items() if key != "kill_latch"}
+
+
+def test_the_last_lease_tells_of_a_kill_that_shared_state_lost() -> None:
+    killed = Scene().start().alive()
+    killed.tell(kill(killed.now, flatten=True))
+
+    scene = Scene().start(lost(killed))
+    scene.tell(killed.lease())
+    scene.alive()
+
+    assert scene.lease().mode is Mode.KILLED
+    assert scene.lease().reason == "drill (shared state had lost this kill)"
+    assert "kill_latch" in scene.state, "kept again"
+    assert [a.kind for a in scene.said(Anomaly)] == ["latch_recalled"]
+    assert scene.said(Hedge) == [], "whether to flatten is not known any more"
+
+
+def test_a_kill_that_was_said_while_risk_was_away_is_obeyed_and_one_from_before_is_not() -> None:
+    before = Scene().start().alive()
+    old = kill(before.now)
+    before.tell(old)
+    before.pass_time(SECOND)
+    before.hold()
+    before.tell(resume(before.now, confirm=True))
+    assert before.lease().granted
+
+    scene = Scene().start(before.state)
+    scene.tell(before.lease())
+    scene.tell(old)
+    assert scene.alive().lease().granted
+
+    missed = Scene().start(before.state)
+    missed.tell(before.lease())
+    missed.tell(kill(Nanos(before.now + 1)))
+    assert missed.alive().lease().mode is Mode.KILLED
+
+
+def test_two_witnesses_that_have_forgotten_keep_it_from_quoting_until_confirmed() -> None:
+    word = Restored(key="events", value="the event stream has forgotten every Lease")
+    scene = Scene().start()
+    scene.tell(word)
+    scene.alive()
+    assert scene.lease().mode is Mode.KILLED
+    assert "confirm that trading may go on" in scene.lease().reason
+    scene.hold()
+    scene.tell(resume(scene.now, confirm=True))
+    assert scene.lease().granted
+
+    remembers = Scene().start(scene.state)
+    remembers.tell(word)
+    assert remembers.alive().lease().granted, "shared state knows that it was resumed"
+
+
+def test_a_latch_told_while_running_kills_without_a_bus() -> None:
+    scene = Scene().start().alive()
+    latch = '{"reason":"by hand","by":"ana","ts":1,"flatten":false}'
+    scene.tell(Restored(key="kill_latch", value=latch))
+    assert scene.lease().mode is Mode.KILLED
+    assert scene.said(ModeChanged)[-1].by == "ana"
+
+
+def test_a_resume_waits_for_a_reconciliation_after_the_kill_and_for_the_last_order() -> None:
+    scene = Scene().start().alive()
+    scene.tell(kill(scene.now))
+    scene.tell(resume(scene.now, confirm=True))
+    assert "since the kill" in scene.said(Anomaly)[-1].detail
+    scene.hold()
+    scene.tell(position(scene.now, working_buy=600.0))
+    scene.tell(resume(scene.now, confirm=True))
+    assert scene.lease().mode is Mode.KILLED
+    scene.hold()
+    scene.tell(resume(scene.now, confirm=True))
+    assert scene.lease().granted
