@@ -268,12 +268,6 @@ class MockDeribit:
 
     # -- the operator's side ---------------------------------------------------------------------
 
-    def announce(self, now: Nanos, title: str, body: str) -> list[Effect]:
-        """Publish an announcement."""
-        self._advance(now)
-        self._sockets.notify(now, self._venue.announce(now, title, body))
-        return self._sockets.take(now)
-
     def fault(self, now: Nanos, fault: Fault) -> list[Effect]:
         """Carry out a fault, or arm it. Raises ValueError when it names what is not there."""
         self._advance(now)

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.faults import (
+    Announce,
     ArmedFault,
     CrossedBook,
     Deposit,
@@ -103,6 +104,8 @@ class Operator:
                 sockets.notify(now, hub.announce("platform_state", {"maintenance": on}))
                 if on:
                     sockets.close_all(now, GOING_AWAY, "maintenance")
+            case Announce(title=title, body=body):
+                sockets.notify(now, self._venue.announce(now, title, body))
             case SetState(instrument=name, state=state):
                 exchange.set_state(now, name, state)
             case Settle():

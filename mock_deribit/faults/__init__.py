@@ -1,6 +1,7 @@
 """What an operator can do to the mock exchange, and what is armed of it."""
 
 from mock_deribit.faults.vocabulary import (
+    Announce,
     AnswerError,
     ArmedFault,
     CloseSockets,
@@ -39,6 +40,7 @@ from mock_deribit.faults.vocabulary import (
 )
 
 __all__ = [
+    "Announce",
     "AnswerError",
     "ArmedFault",
     "CloseSockets",

@@ -183,6 +183,13 @@ class Maintenance(_Word, frozen=True, kw_only=True):
     on: bool = True
 
 
+class Announce(_Word, frozen=True, kw_only=True):
+    """Something is published on the channel `announcements`."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    body: str = ""
+
+
 class SetState(_Word, frozen=True, kw_only=True):
     """A book is opened, halted, locked or closed."""
 
@@ -274,6 +281,7 @@ PlatformFault = (
     | Gap
     | Lock
     | Maintenance
+    | Announce
     | SetState
     | Settle
     | Expire

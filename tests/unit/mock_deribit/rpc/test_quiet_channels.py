@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mock_deribit.faults import Announce
 from mock_deribit.rpc.channels import parse
 from shared.kernel import Nanos
 from shared.units import DAY, SECOND, Side, to_seconds
@@ -96,7 +97,7 @@ def test_the_candle_of_the_last_trade_grows_and_begins_anew() -> None:
 def test_announcements_reach_the_channel_and_stay_in_the_list() -> None:
     bench = Bench()
     conn = heard(bench, "announcements", "markprice.options.btc_usd")
-    bench.note(bench.core.announce(bench.now, "Release", "tomorrow"))
+    bench.fault(Announce(title="Release", body="tomorrow"))
     [told] = bench.frames(conn, "announcements")
     assert (told["action"], told["title"]) == ("new", "Release")
     [listed] = bench.call(conn, "public/get_announcements")
