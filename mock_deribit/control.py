@@ -132,9 +132,14 @@ class Control:
 
     def _time(self, request: HttpRequest) -> Done:
         word, clock = CLOCK.read_json(request.body), self._clock
-        effects = self._set(word)
-        self._core.note(Deed(now=clock(), word=word))
+        effects = self.set_clock(word)
         return _OK | {"now": clock(), "speed": clock.speed, "paused": clock.paused}, effects
+
+    def set_clock(self, word: ClockWord) -> list[Effect]:
+        """Do what an operator says of time. Raises ValueError for a time that has been."""
+        effects = self._set(word)
+        self._core.note(Deed(now=self._clock(), word=word))
+        return effects
 
     def _set(self, word: ClockWord) -> list[Effect]:
         clock = self._clock

@@ -37,7 +37,6 @@ from mock_deribit.rpc.venue import Venue
 from mock_deribit.sockets import GOING_AWAY, Sockets
 from shared.instruments import Instrument
 from shared.kernel import Nanos
-from shared.units import BPS, Side
 
 HOUSE = "house-operator"
 
@@ -131,7 +130,8 @@ class Operator:
             case Sweep(instrument=name, side=side, bps=bps):
                 if isinstance(market, Directed):
                     return market.sweep(now, name, side.sign, bps)
-                self._sweep(now, name, side, bps)
+                # A passer-by takes where the market knows nothing of sweeps.
+                Trader(self._exchange, HOUSE, self._instrument(name)).sweep(now, side.sign, bps)
                 return None
             case MovePrice(bps=bps) if isinstance(market, Directed):
                 return market.shift(now, bps)
@@ -143,15 +143,6 @@ class Operator:
         owners = [*self._venue.purses, *self._venue.user_ids] if account is None else [account]
         for owner in owners:
             self._venue.purse(owner).drain(now)
-
-    def _sweep(self, now: Nanos, name: str, side: Side, bps: float) -> None:
-        """In a market that knows nothing of sweeps, a passer-by takes."""
-        trader = Trader(self._exchange, HOUSE, self._instrument(name))
-        best = trader.best(-side.sign)
-        if best is None:
-            raise ValueError(f"nothing rests in {name} on the side that a {side.value} takes")
-        limit = max(1, round(best * (1.0 + side.sign * bps * BPS)))
-        trader.take(now, side.sign, limit, trader.lots_from(-side.sign, limit))
 
     def _instrument(self, name: str) -> Instrument:
         listings = {listing.name: listing.instrument for listing in self._exchange.listings}

@@ -91,7 +91,9 @@ class MockSettings(BaseModel):
         default=(MAKER, TAKER, WATCHER), min_length=1, description="JSON, or a scenario's"
     )
     client_secret: str = Field(default="", description="secret of the first account's key")
-    market: Literal["simulated", "tape"] = Field(default="simulated", description="or tape")
+    market: Literal["simulated", "still", "tape"] = Field(
+        default="simulated", description="still: books that only move when traded with; or tape"
+    )
     tape: str = Field(default="", description="CSV of recorded trades, for market tape")
     speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
     clock_start: AwareDatetime | None = Field(default=None, description="ISO 8601; now")
@@ -104,7 +106,7 @@ class MockSettings(BaseModel):
     toxicity: float | None = Field(default=None, ge=0, le=10, description="informed; the regime's")
     sweeps_per_hour: float | None = Field(default=None, ge=0, le=1000, description="the regime's")
     sweep_permanence: float | None = Field(default=None, ge=0, le=1, description="the regime's")
-    price: float = Field(default=86_000.0, ge=1_000, description="where the simulated coin opens")
+    price: float = Field(default=86_000.0, ge=1_000, description="where the coin opens")
     maker_fee: float = Field(default=0.00015, ge=-0.01, le=0.01)
     taker_fee: float = Field(default=0.00035, ge=-0.01, le=0.01)
     latency_ms: float = Field(default=0.0, ge=0, le=10_000, description="mean, each frame out")

@@ -12,7 +12,7 @@ from mock_deribit.exchange.messages import (
 )
 from shared.instruments import Instrument
 from shared.kernel import Nanos
-from shared.units import Side, on_grid
+from shared.units import BPS, Side, on_grid
 
 
 class Trader:
@@ -94,6 +94,14 @@ class Trader:
         if not isinstance(placed, Placed):
             return 0
         return round(placed.order.filled_amount / self.instrument.amount_step)
+
+    def sweep(self, now: Nanos, sign: int, bps: float) -> int:
+        """Take everything within this distance of the best price: the lots traded."""
+        best = self.best(-sign)
+        if best is None:
+            return 0
+        limit = max(1, round(best * (1.0 + sign * bps * BPS)))
+        return self.take(now, sign, limit, self.lots_from(-sign, limit))
 
     def _place(
         self, now: Nanos, sign: int, tick: int, lots: int, lasting: TimeInForce, post_only: bool

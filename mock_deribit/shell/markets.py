@@ -9,6 +9,7 @@ from mock_deribit.market.recorded import RecordedMarket
 from mock_deribit.market.recording import read_recording
 from mock_deribit.market.regime import regime_of
 from mock_deribit.market.simulated import SimulatedMarket
+from mock_deribit.market.still import StillMarket
 from mock_deribit.settings import MockSettings
 
 
@@ -23,6 +24,8 @@ def market_of(settings: MockSettings) -> Market:
     seed = str(settings.seed)
     if settings.market == "simulated":
         return SimulatedMarket(seed, settings.price, regime)
+    if settings.market == "still":
+        return StillMarket(settings.price)
     with Path(settings.tape).open(encoding="utf-8", newline="") as lines:
         recording = read_recording(lines)
     return RecordedMarket(recording, seed, regime, speed=settings.speed)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mock_deribit.clock import ExchangeClock
+from mock_deribit.clock import ClockWord, ExchangeClock
 from mock_deribit.control import Control
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
@@ -110,6 +110,10 @@ class MockServer:
     def fault(self, fault: Fault) -> None:
         """Carry out a fault, or arm it. Raises ValueError when it names what is not there."""
         self._perform(self.core.fault(self.clock(), fault))
+
+    def set_clock(self, word: ClockWord) -> None:
+        """Stop time, move it, or let it go on. Raises ValueError for a time that has been."""
+        self._perform(self._control.set_clock(word))
 
     # -- what the ports say ----------------------------------------------------------------------
 

@@ -7,12 +7,12 @@ import msgspec
 
 from backtest.stage import Stage
 from mock_deribit.exchange.messages import OrderRequest, TimeInForce
+from mock_deribit.market.still import StillMarket
 from mock_deribit.settings import MockSettings
 from shared.instruments import TickStep
 from shared.kernel import Nanos
 from shared.params import parse_params
 from shared.units import SECOND, Side, is_multiple
-from tests.support.exchange import StillMarket
 
 ROOT = Path(__file__).parents[2]
 START = Nanos(1_790_109_000 * SECOND)
@@ -40,7 +40,7 @@ def fill_our_bid(stage: Stage) -> None:
             instrument=PERPETUAL,
             side=Side.SELL,
             amount=30 * BEST_BID_USD,
-            price=StillMarket.PRICE - NEW_TICK,
+            price=60_000.0 - NEW_TICK,
             time_in_force=TimeInForce.IOC,
         ),
     )

@@ -1,32 +1,27 @@
 """The mock exchange for tests: pure and timed by hand, in this process, or as a process of its own.
 
 `Bench` drives the pure core without a socket; the fixtures `exchange` (same event loop, motionless
-market) and `exchange_process` (simulated market) give addresses, keys and a client to talk with.
+market) and `exchange_process` (simulated market) give addresses and keys, `talk` a client.
 """
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from mock_deribit.core import MockDeribit
-from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.exchange.messages import OrderRequest, Placed, SelfMatch
 from mock_deribit.faults import Fault
+from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.outbox import Close, Effect, Reply
 from mock_deribit.settings import MockSettings
-from mock_deribit.shell.server import Address, MockServer
+from mock_deribit.shell.fixture import SECRET, ExchangeProcess, Running, running
+from mock_deribit.shell.server import Address
 from mock_deribit.timeline import Entry
 from shared.kernel import Nanos
 from shared.units import SECOND, Side, from_seconds
@@ -35,58 +30,36 @@ ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
 """Giving up, not a bound on anything: on a busy machine things take their time."""
 START = Nanos(1_790_000_000 * SECOND)
-SECRET = "a-secret-for-tests"
 
 Json = dict[str, Any]
 
+__all__ = [
+    "DEADLINE_S",
+    "ROOT",
+    "SECRET",
+    "START",
+    "Bench",
+    "ExchangeProcess",
+    "Json",
+    "Running",
+    "Talker",
+    "exchange",
+    "exchange_process",
+    "generous",
+    "settings_for_tests",
+    "talk",
+]
 
-class StillMarket:
-    """Twenty levels of 10,000 USD a side, one tick apart, around 60,000; only users move it."""
 
-    PRICE = 60_000.0
-    LEVELS = 20
-    AMOUNT = 10_000.0
-
-    @property
-    def index_prices(self) -> Mapping[str, float]:
-        return {"btc_usd": self.PRICE}
-
-    @property
-    def ended(self) -> str | None:
-        return None
-
-    def start(self, now: Nanos, exchange: Exchange) -> Nanos:
-        self._exchange = exchange
-        for account in ("house", "crowd"):
-            exchange.open_account(
-                account, {"BTC": 1e6}, house=True, self_match=SelfMatch.CANCEL_MAKER
-            )
-        for listing in exchange.listings:
-            for side in Side:
-                for level in range(1, self.LEVELS + 1):
-                    away = side.sign * listing.instrument.tick * level
-                    price = self.PRICE - away
-                    self.trade(now, "house", listing.name, side, price, self.AMOUNT)
-        return Nanos(now + SECOND)
-
-    def wake(self, now: Nanos) -> Nanos:
-        self._exchange.set_index(now, "btc_usd", self.PRICE)
-        return Nanos(now + SECOND)
-
-    def trade(
-        self, now: Nanos, who: str, name: str, side: Side, price: float, amount: float
-    ) -> None:
-        """A limit order of the rest of the world."""
-        request = OrderRequest(instrument=name, side=side, amount=amount, price=price)
-        placed = self._exchange.place(now, who, request)
-        assert isinstance(placed, Placed), placed
+def generous(**changes: object) -> dict[str, object]:
+    """Settings with credits that no test uses up by accident, and others."""
+    return {"price": 60_000.0, "non_matching_rate": 1000.0, "non_matching_burst": 1000.0} | changes
 
 
 def settings_for_tests(**changes: object) -> MockSettings:
     """Free ports, generous credits, a known secret."""
-    values: dict[str, object] = {"port": 0, "control_port": 0, "client_secret": SECRET}
-    values |= {"non_matching_rate": 1000.0, "non_matching_burst": 1000.0}
-    return MockSettings.model_validate(values | changes).with_secrets(SECRET)
+    values = generous(port=0, control_port=0, client_secret=SECRET) | changes
+    return MockSettings.model_validate(values).with_secrets(SECRET)
 
 
 class Bench:
@@ -254,53 +227,15 @@ async def talk(address: Address) -> Talker:
     return Talker(await connect(address.websocket, max_size=None))
 
 
-class Running:
-    """A mock in this event loop: its address, and its server to order faults from."""
-
-    def __init__(self, server: MockServer, address: Address) -> None:
-        self.server = server
-        self.address = address
-
-
 @pytest.fixture
 async def exchange() -> AsyncIterator[Running]:
     """The mock with a motionless market on free ports, in the test's own event loop."""
-    server = MockServer(settings_for_tests(), StillMarket())
-    address = await server.start()
-    yield Running(server, address)
-    await server.stop()
-
-
-class ExchangeProcess:
-    """`python -m mock_deribit` on free ports."""
-
-    def __init__(self, *flags: str) -> None:
-        command = [sys.executable, "-m", "mock_deribit", "--json", "--port", "0"]
-        self.process = subprocess.Popen(
-            [*command, "--control-port", "0", *flags],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "MOCK_CLIENT_SECRET": SECRET},
-        )
-        assert self.process.stdout is not None
-        ready = self.process.stdout.readline()
-        if not ready:
-            raise AssertionError(f"the mock did not start: {self.process.communicate()[1]}")
-        self.address = msgspec.json.decode(ready, type=Address)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """End the process; its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        self.process.communicate(timeout=DEADLINE_S)
-        return self.process.returncode
+    async with running(**generous()) as exchange:
+        yield exchange
 
 
 @pytest.fixture
 def exchange_process() -> Iterator[ExchangeProcess]:
     """The mock with its simulated market, as a process of its own."""
-    process = ExchangeProcess()
-    yield process
-    process.stop()
+    with ExchangeProcess("--market", "simulated") as process:
+        yield process

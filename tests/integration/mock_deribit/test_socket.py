@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mock_deribit.rpc.auth import signature
+from mock_deribit.shell.fixture import ExchangeFailed
 from tests.support.exchange import (
     DEADLINE_S,
     SECRET,
@@ -192,18 +193,20 @@ def test_a_signal_ends_it_cleanly(number: int) -> None:
     [
         (["--speed", "-1"], "MOCK_SPEED"),
         (["--market", "tape"], "needs a tape"),
+        (["--scenario", "nowhere"], "or one of expiry, flaky-feed"),
+        (["--accounts", "ann"], "a JSON list of accounts"),
         (["--market", "tape", "--tape", "no/such/file.csv"], "no/such/file.csv"),
     ],
 )
 def test_a_bad_setting_ends_with_one_line_that_names_it(flags: list[str], says: str) -> None:
-    with pytest.raises(AssertionError, match=says):
+    with pytest.raises(ExchangeFailed, match=says):
         ExchangeProcess(*flags)
 
 
 def test_a_busy_port_ends_with_one_line_that_names_it() -> None:
     running = ExchangeProcess()
     port = str(running.address.port)
-    with pytest.raises(AssertionError, match=port):
+    with pytest.raises(ExchangeFailed, match=port):
         ExchangeProcess("--port", port)
     running.stop()
 

@@ -13,6 +13,7 @@ import redis
 
 from console.servers import NatsServer, ValkeyServer
 from mock_deribit.faults import Fault
+from mock_deribit.market.still import StillMarket
 from mock_deribit.shell.server import Address, MockServer
 from services.oms.core import Oms
 from shared.instruments import BookState, Instrument
@@ -38,7 +39,7 @@ from shared.params import Params
 from shared.shell.host_nats import NatsHost
 from shared.shell.settings import Settings
 from shared.units import MILLISECOND, SECOND, Side
-from tests.support.exchange import SECRET, StillMarket, settings_for_tests
+from tests.support.exchange import SECRET, settings_for_tests
 from tests.support.hosting import Run, running, settings_for
 from tests.support.waiting import until
 

@@ -12,6 +12,7 @@ from mock_deribit.faults import (
     Liquidate,
     Lock,
     Maintenance,
+    MovePrice,
     SetFees,
     SetState,
     SetTick,
@@ -140,6 +141,17 @@ def test_a_sweep_takes_everything_within_its_reach() -> None:
     bench.fault(Sweep(instrument=PERP, side=Side.BUY, bps=0.5))
     book = bench.call(conn, "public/get_order_book", instrument_name=PERP, depth=1)
     assert book["asks"][0][0] == 60_004.0
+
+
+def test_news_moves_the_index_and_the_books_with_it() -> None:
+    bench = Bench()
+    conn = subscribed(bench, "deribit_price_index.btc_usd")
+    bench.fault(MovePrice(bps=-100.0))
+    [index] = bench.frames(conn, "deribit_price_index.btc_usd")
+    assert index["price"] == 59_400.0
+    book = bench.call(conn, "public/get_order_book", instrument_name=PERP, depth=1)
+    assert (book["best_bid_price"], book["best_ask_price"]) == (59_399.5, 59_400.5)
+    assert bench.market.ended is None
 
 
 def test_a_deposit_is_there() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mock_deribit.clock import Jump
-from mock_deribit.faults import Cut, Lock, MovePrice
+from mock_deribit.faults import Cut, Lock, SetRegime
 from mock_deribit.scenario import ScenarioError, read
 from mock_deribit.settings import from_environment
 from mock_deribit.shell.scenarios import load, shipped
@@ -103,11 +103,11 @@ def test_the_exchange_does_what_its_script_says_and_notes_what_cannot_be_done() 
     ("entry", "says"),
     [
         (Lock(index="doge_usd"), "timeline entry 1: there is no index 'doge_usd'"),
-        (MovePrice(bps=1.0), "timeline entry 1: this market takes no directions"),
+        (SetRegime(regime="HAIL"), "timeline entry 1: there is no regime 'HAIL'"),
     ],
 )
 def test_a_script_that_names_what_is_not_there_is_refused_at_the_opening(
-    entry: Lock | MovePrice, says: str
+    entry: Lock | SetRegime, says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
         Bench((Entry(number=1, word=entry, at=Nanos(SECOND)),))

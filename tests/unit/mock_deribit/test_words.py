@@ -9,7 +9,7 @@ from mock_deribit.faults import (
     DropFrames,
     Fault,
     Lock,
-    MovePrice,
+    SetRegime,
 )
 from mock_deribit.words import FAULTS, WordError
 from tests.support.exchange import Bench
@@ -40,7 +40,8 @@ def test_an_order_that_is_no_fault_says_what_was_expected(body: bytes, says: str
         (DrainCredits(account="nobody"), "no account 'nobody' here; there are maker, taker"),
         (DropFrames(account="nobody"), "no account 'nobody' here"),
         (Cut(conn=9), "no connection 9; open are: 1"),
-        (MovePrice(bps=5.0), "takes no directions"),
+        (SetRegime(regime="HAIL"), "there is no regime 'HAIL'"),
+        (SetRegime(regime="CALM"), "stands still knows no regimes"),
     ],
 )
 def test_a_fault_that_names_what_is_not_there_is_refused(fault: Fault, says: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.faults import Fault
+from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.outbox import Close, Reply
 from services.oms.core import Oms
 from shared.deribit.vault import Vault
@@ -38,7 +39,7 @@ from shared.messages import (
 from shared.messages.codec import encode
 from shared.params import Params, change_params
 from shared.units import MILLISECOND, from_seconds
-from tests.support.exchange import SECRET, START, StillMarket, settings_for_tests
+from tests.support.exchange import SECRET, START, settings_for_tests
 
 PERPETUAL = "BTC-PERPETUAL"
 LATENCY = Nanos(2 * MILLISECOND)

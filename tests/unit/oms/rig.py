@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from mock_deribit.exchange.messages import OrderRequest, TimeInForce
+from mock_deribit.market.still import StillMarket
 from shared.kernel import Nanos
 from shared.messages import (
     Anomaly,
@@ -23,7 +24,6 @@ from shared.messages import (
     Ticker,
 )
 from shared.units import SECOND, Side, from_seconds
-from tests.support.exchange import StillMarket
 from tests.unit.oms.line import PERPETUAL, Line
 
 

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from mock_deribit.faults import LoseAnswer
+from mock_deribit.market.still import StillMarket
 from services.oms.core import Oms
 from shared.messages import NoQuote
 from shared.messages.codec import encode
 from shared.randomness import Stream
 from shared.units import MILLISECOND, SECOND, Side
-from tests.support.exchange import StillMarket
 from tests.unit.oms.line import LATENCY, PERPETUAL
 from tests.unit.oms.rig import Rig
 
@@ -33,12 +33,6 @@ MARK = 60_000.0
 TIMEOUT = 3 * SECOND
 
 
-class ThinMarket(StillMarket):
-    """Almost nobody else is there, so that sweeps reach us."""
-
-    AMOUNT = 100.0
-
-
 class Request(msgspec.Struct, frozen=True):
     """A request of an order that has not been answered."""
 
@@ -53,7 +47,8 @@ class Watched(Rig):
         self.in_flight: dict[int, Request] = {}
         self.draws = Stream(f"{seed}|chaos")
         self.loss, self.doubling, self.lateness_ms = 0.0, 0.0, 0.0
-        super().__init__(market=ThinMarket())
+        # Almost nobody else is there, so that sweeps reach us.
+        super().__init__(market=StillMarket(amount_usd=100.0))
         self.hard_limit = LIMIT
         self.tamper = self._mistreat
 

@@ -4,10 +4,11 @@ import pytest
 
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.market.still import StillMarket
 from shared.kernel import Nanos
 from shared.messages import Anomaly, Health, Resume, Severity
 from shared.units import SECOND, Side
-from tests.support.exchange import StillMarket, settings_for_tests
+from tests.support.exchange import settings_for_tests
 from tests.unit.oms.line import PERPETUAL
 from tests.unit.oms.rig import Rig
 

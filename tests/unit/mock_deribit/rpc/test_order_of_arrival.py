@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange import Bench
+from tests.support.exchange import SECRET, Bench
 
 PERP = "BTC-PERPETUAL"
 BID: dict[str, Any] = {"instrument_name": PERP, "amount": 10, "price": 59_000}
@@ -19,7 +19,7 @@ def slow(**changes: Any) -> tuple[Bench, int]:
     """A logged-in socket of a bench whose frames are late by 20 ms in the mean."""
     bench = Bench(latency_ms=20, **changes)
     conn = bench.open()
-    key = {"client_id": "mock-maker", "client_secret": "a-secret-for-tests"}
+    key = {"client_id": "mock-maker", "client_secret": SECRET}
     send(bench, conn, "auth", "public/auth", grant_type="client_credentials", **key)
     bench.pass_time(1)
     bench.inbox[conn].clear()

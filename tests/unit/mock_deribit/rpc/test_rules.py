@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.support.exchange import Bench, settings_for_tests
+from tests.support.exchange import SECRET, Bench, settings_for_tests
 
 PERP = "BTC-PERPETUAL"
 TICKER, RAW = f"ticker.{PERP}.100ms", f"book.{PERP}.raw"
@@ -88,7 +88,7 @@ def test_how_often_frames_leave_before_the_reply(share: float, first: str) -> No
 def test_whether_an_exchanged_token_switches_the_socket() -> None:
     bench = Bench(rules={"exchange_switches": False})
     conn = bench.open()
-    key = {"client_id": "mock-maker", "client_secret": "a-secret-for-tests"}
+    key = {"client_id": "mock-maker", "client_secret": SECRET}
     mine = bench.call(conn, "public/auth", grant_type="client_credentials", **key)
     given = {"refresh_token": mine["refresh_token"], "subject_id": 1002, "scope": "session:b"}
     bench.call(conn, "public/exchange_token", **given)
