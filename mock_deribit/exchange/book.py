@@ -43,9 +43,10 @@ class Level:
 class Half:
     """One side: levels by rank, the ranks ascending, and what touched levels held before."""
 
-    __slots__ = ("before", "levels", "ranks")
+    __slots__ = ("before", "levels", "ranks", "sign")
 
-    def __init__(self) -> None:
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
         self.levels: dict[int, Level] = {}
         self.ranks: list[int] = []
         self.before: dict[int, int] = {}
@@ -74,13 +75,16 @@ class Half:
                 del self.ranks[bisect_left(self.ranks, rank)]
 
     def take_changes(self) -> list[tuple[int, int, int]]:
-        """(rank, lots before, lots now) of every level changed since the last call, best first."""
-        before, levels, changes = self.before, self.levels, []
+        """(tick, lots before, lots now) of every level changed since the last call, best first."""
+        changes: list[tuple[int, int, int]] = []
+        before = self.before
+        if not before:
+            return changes
         for rank in before if len(before) == 1 else sorted(before, reverse=True):
-            level = levels.get(rank)
+            level = self.levels.get(rank)
             lots = 0 if level is None else level.lots
             if lots != before[rank]:
-                changes.append((rank, before[rank], lots))
+                changes.append((self.sign * rank, before[rank], lots))
         before.clear()
         return changes
 
@@ -89,7 +93,8 @@ class Book:
     """Both halves of one instrument's book. Raises KeyError for an order that does not rest here."""
 
     def __init__(self) -> None:
-        self._halves = {BID: Half(), ASK: Half()}
+        self.bids, self.asks = Half(BID), Half(ASK)
+        self._halves = {BID: self.bids, ASK: self.asks}
 
     def best(self, half: int) -> int | None:
         """The best price of a half in ticks."""
@@ -98,7 +103,7 @@ class Book:
 
     def top(self) -> tuple[int | None, int | None]:
         """Best bid and best ask in ticks."""
-        bids, asks = self._halves[BID].ranks, self._halves[ASK].ranks
+        bids, asks = self.bids.ranks, self.asks.ranks
         return bids[-1] if bids else None, -asks[-1] if asks else None
 
     def lots_at(self, half: int, tick: int) -> int:
@@ -159,10 +164,3 @@ class Book:
         half = order.sign
         leaves = lots == order.visible
         self._halves[half].take(half * order.tick, order, lots, leaves=leaves)
-
-    def take_changes(self, half: int) -> list[tuple[int, int, int]]:
-        """(tick, lots before, lots now) of every level changed since the last call, best first."""
-        side = self._halves[half]
-        if not side.before:
-            return []
-        return [(half * rank, before, now) for rank, before, now in side.take_changes()]

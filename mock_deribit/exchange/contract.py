@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from mock_deribit.exchange.book import ASK, BID, Book
+from mock_deribit.exchange.book import ASK, BID, Book, Half
 from mock_deribit.exchange.events import (
     BookChanged,
     LevelChange,
@@ -183,7 +183,9 @@ class Contract:
 
     def take_book_change(self, now: Nanos) -> BookChanged | None:
         """What changed in the book since the last call, under a new change id; None: nothing."""
-        bids, asks = self._changed_levels(BID), self._changed_levels(ASK)
+        book = self.book
+        bids = self._told(book.bids) if book.bids.before else ()
+        asks = self._told(book.asks) if book.asks.before else ()
         if not bids and not asks:
             return None
         previous, self._change_id = self._change_id, self._numbering.change_id()
@@ -239,16 +241,9 @@ class Contract:
         size = abs(amount / self.valuation.mark if self._inverse else amount)
         return (rate + self.listing.margin_slope * size) * size
 
-    def _changed_levels(self, half: int) -> tuple[LevelChange, ...]:
-        changes = self.book.take_changes(half)
-        if not changes:
-            return ()
-        price, amount = self.price, self.amount
-        return tuple(
-            [
-                LevelChange(
-                    "delete" if not now else "change" if before else "new", price(tick), amount(now)
-                )
-                for tick, before, now in changes
-            ]
-        )
+    def _told(self, half: Half) -> tuple[LevelChange, ...]:
+        levels = []
+        for tick, before, now in half.take_changes():
+            action = "delete" if not now else "change" if before else "new"
+            levels.append(LevelChange(action, self.price(tick), self.amount(now)))
+        return tuple(levels)

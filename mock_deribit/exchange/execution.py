@@ -13,6 +13,8 @@ what changed, and what of it is published in which order is its matter.
 Source: Deribit's order-management and market maker protection articles.
 """
 
+from collections.abc import Sequence
+
 from mock_deribit.exchange import checks
 from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing, Half
@@ -77,7 +79,8 @@ class Execution:
         kills = order.time_in_force is _FOK and not checks.fillable(
             account, contract, order.sign, order.tick, order.remaining, self.kin
         )
-        halves = [] if kills else self._match(now, account, contract, order)
+        crosses = not kills and contract.book.crosses(order.sign, order.tick)
+        halves = self._match(now, account, contract, order) if crosses else ()
         if order.state is _OPEN:
             self._rest_or_kill(account, contract, order)
         self._outbox.order(account, order)
@@ -193,7 +196,7 @@ class Execution:
         return halves
 
     def _tell_taker(
-        self, now: Nanos, account: Account, contract: Contract, order: Order, halves: list[Half]
+        self, now: Nanos, account: Account, contract: Contract, order: Order, halves: Sequence[Half]
     ) -> tuple[UserTrade, ...]:
         if account.house:
             return ()
@@ -256,7 +259,8 @@ class Execution:
             return
         if order.order_type is not _LIMIT:
             order.original_order_type, order.order_type = order.order_type, _LIMIT
-        order.hide()
+        if order.display:
+            order.hide()
         contract.book.add(order)
         account.orders[order.order_id] = order
         account.position(contract).add_open(order, order.remaining)

@@ -18,8 +18,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
     `hidden` ones back; `refilled` says that the slice shown came from those. `group` names the
     protection the order stands under ("" plain, None not at all).
 
-    `view` is built once for each change: whoever changes an order calls `changed` afterwards, which the
-    outbox does when it is told of the order.
+    `latest` is the view as it was drawn last, None when the order has changed since: the outbox, which is
+    told of every change, sees to that.
     """
 
     number: int
@@ -69,10 +69,6 @@ class Order(msgspec.Struct, eq=False, gc=False):
     def side(self) -> Side:
         """The side as a word."""
         return _BUY if self.sign > 0 else _SELL
-
-    def changed(self) -> None:
-        """The order is no longer as it was shown."""
-        self.latest = None
 
     def hide(self) -> None:
         """Keep back all but the next slice of an iceberg; any other order shows whole."""

@@ -41,7 +41,7 @@ class Outbox:
 
     def order(self, account: Account, order: Order) -> None:
         """An order changed; told once per request, as it stands at the end."""
-        order.changed()
+        order.latest = None
         if not account.house:
             self._orders[order.order_id] = (account, order)
 
@@ -86,12 +86,13 @@ class Outbox:
                 events.append(change)
                 if contract.take_best_change() or contract.name in public:
                     moved.append(contract.name)
+        self._contracts.clear()
         if orders or self._holders:
             self._tell_holdings(now)
         for instrument in moved:
             events.append(TickerChanged(now, instrument))
-        public.clear()
-        self._contracts.clear()
+        if public:
+            public.clear()
 
     def place(self) -> int:
         """Where the next event will stand, for `tell_at`."""
@@ -108,17 +109,16 @@ class Outbox:
 
     def _tell_holdings(self, now: Nanos) -> None:
         """Every order event moves its account's position and portfolio; each is told once."""
-        events, holders = self._events, self._holders
-        for account, order in self._orders.values():
-            instrument = order.instrument
-            holders[account.name, instrument.name] = instrument.settlement
-        self._orders.clear()
-        if len(holders) == 1:
-            (((name, contract), currency),) = holders.items()
-            events.append(PositionChanged(now, name, contract))
-            events.append(PortfolioChanged(now, name, currency))
-        else:
-            events.extend([PositionChanged(now, *holder) for holder in holders])
-            portfolios = {(name, currency): None for (name, _), currency in holders.items()}
-            events.extend([PortfolioChanged(now, *portfolio) for portfolio in portfolios])
+        events, orders, holders = self._events, self._orders, self._holders
+        if len(orders) == 1 and not holders:
+            _, (account, order) = orders.popitem()
+            events.append(PositionChanged(now, account.name, order.instrument.name))
+            events.append(PortfolioChanged(now, account.name, order.instrument.settlement))
+            return
+        for account, order in orders.values():
+            holders[account.name, order.instrument.name] = order.instrument.settlement
+        orders.clear()
+        events.extend([PositionChanged(now, *holder) for holder in holders])
+        portfolios = {(name, currency): None for (name, _), currency in holders.items()}
+        events.extend([PortfolioChanged(now, *portfolio) for portfolio in portfolios])
         holders.clear()

@@ -89,7 +89,8 @@ def test_the_book_agrees_with_a_sorted_list_after_every_act(
             assert list(book.depth(side)) == naive.depth(side)
             best = naive.depth(side)[0][0] if naive.depth(side) else None
             assert book.best(side) == best
-            for at, before, total in book.take_changes(side):
+            changed = book.bids if side == BID else book.asks
+            for at, before, total in changed.take_changes():
                 assert told[side].get(at, 0) == before != total
                 told[side][at] = total
             assert {t: n for t, n in told[side].items() if n} == dict(naive.depth(side))
@@ -100,7 +101,7 @@ def test_a_level_that_comes_and_goes_within_one_request_is_not_told() -> None:
     fleeting = order(1, BID, 100, 5)
     book.add(fleeting)
     book.remove(fleeting)
-    assert book.take_changes(BID) == []
+    assert book.bids.take_changes() == []
 
 
 def test_a_reduction_keeps_the_place_in_the_queue() -> None:
