@@ -26,7 +26,11 @@ VERBS = (
         "run the whole system here: real bus and state servers, mock exchange, five services",
         examples=("./mm demo", "./mm demo --for 60 --headless --report r.json"),
     ),
-    Verb("exchange", "run only the mock Deribit, to point any client at"),
+    Verb(
+        "exchange",
+        "run only the mock Deribit, to point any client at",
+        examples=("./mm exchange", "./mm exchange --port 0 --scenario flaky-feed --json"),
+    ),
     Verb(
         "replay",
         "put a recorded book stream through the market-data service",

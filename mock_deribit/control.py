@@ -91,7 +91,7 @@ class Control:
         return self._core.state(now) | {"clock": speed, "armed": len(self._core.armed())}, []
 
     def _catalogue(self, request: HttpRequest) -> Done:
-        return {"faults": FAULTS.catalogue(), "clock": CLOCK.catalogue()}, []
+        return {"faults": FAULTS.kinds, "clock": CLOCK.kinds}, []
 
     # -- faults ----------------------------------------------------------------------------------
 

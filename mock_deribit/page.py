@@ -6,6 +6,7 @@ its place, so that a page which equals its own filling tells the truth about the
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from mock_deribit.exchange.rules import Choice, Rules, choices
 from mock_deribit.rpc import (
@@ -26,6 +27,7 @@ from mock_deribit.rpc.methods_subscriptions import SCOPE_OF_TOPIC
 from mock_deribit.rpc.rules import FACTS, WireRules
 from mock_deribit.rpc.venue import Method
 from mock_deribit.settings import MockSettings
+from mock_deribit.words import CLOCK, FAULTS, Field, Vocabulary
 
 _FAMILIES = {
     "Connection": methods_session.METHODS,
@@ -128,6 +130,33 @@ def _settings() -> str:
     return _table(("setting", "default", "meaning"), rows)
 
 
+def _faults() -> str:
+    return _vocabulary("fault", FAULTS)
+
+
+def _clock() -> str:
+    return _vocabulary("clock", CLOCK)
+
+
+def _vocabulary(name: str, words: Vocabulary[Any]) -> str:
+    rows = [
+        (f"`{word}`", kind.does, " ".join(map(_taken, kind.takes)), "armed" if kind.armed else "")
+        for word, kind in words.kinds.items()
+    ]
+    return _table((name, "what it does", "takes", "waits"), rows)
+
+
+def _taken(field: Field) -> str:
+    """Bare when it must be given, with a question mark when it may be."""
+    if field.required:
+        return f"`{field.name}`"
+    return (
+        f"`{field.name}?`"
+        if field.default in (None, "")
+        else f"`{field.name}={_word(field.default)}`"
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "methods": _methods,
     "absent": _absent,
@@ -135,4 +164,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "credits": _credits,
     "rules": _rules,
     "settings": _settings,
+    "faults": _faults,
+    "clock": _clock,
 }

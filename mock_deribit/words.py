@@ -14,14 +14,30 @@ class WordError(ValueError):
     """What came is none of the words; the text says what was expected, what came and what there is."""
 
 
+class Field(msgspec.Struct, frozen=True):
+    """One thing a word takes."""
+
+    name: str
+    required: bool
+    default: Any
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One word: what it does, what it takes, whether it waits for something."""
+
+    does: str
+    armed: bool
+    takes: tuple[Field, ...]
+    schema: dict[str, Any]
+
+
 class Vocabulary(Generic[Word]):
     """A union of structs that are told apart by one field."""
 
     def __init__(self, union: Any, field: str) -> None:
         self._union = union
         self._field = field
-        kinds: tuple[type[msgspec.Struct], ...] = get_args(union)
-        self._kinds = {str(kind.__struct_config__.tag): kind for kind in kinds}
+        self.kinds = {str(kind.__struct_config__.tag): _kind(kind) for kind in get_args(union)}
 
     def read_json(self, body: bytes) -> Word:
         """A word from a request's body. Raises WordError."""
@@ -36,29 +52,29 @@ class Vocabulary(Generic[Word]):
     def read(self, value: object) -> Word:
         """A word from plain data. Raises WordError."""
         name = value.get(self._field) if isinstance(value, dict) else None
-        kind = self._kinds.get(name) if isinstance(name, str) else None
+        kind = self.kinds.get(name) if isinstance(name, str) else None
         if kind is None:
             came = repr(value) if name is None else repr(name)
-            known = ", ".join(self._kinds)
+            known = ", ".join(self.kinds)
             raise WordError(f"expected `{self._field}` to be one of {known}; came {came}")
         try:
             word: Word = msgspec.convert(value, self._union)
         except msgspec.ValidationError as error:
-            fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+            fields = ", ".join(field.name for field in kind.takes)
             raise WordError(f"{name}: {error}; it takes {fields or 'nothing else'}") from None
         return word
 
-    def catalogue(self) -> dict[str, dict[str, Any]]:
-        """Every word: what it does, whether it waits for something, and its JSON schema."""
-        waiting = get_args(ArmedFault)
-        return {
-            name: {
-                "does": " ".join((kind.__doc__ or "").split()),
-                "armed": kind in waiting,
-                "schema": msgspec.json.schema(kind),
-            }
-            for name, kind in self._kinds.items()
-        }
+
+def _kind(kind: type[msgspec.Struct]) -> Kind:
+    return Kind(
+        does=" ".join((kind.__doc__ or "").split()),
+        armed=kind in get_args(ArmedFault),
+        takes=tuple(
+            Field(field.encode_name, field.required, None if field.required else field.default)
+            for field in msgspec.structs.fields(kind)
+        ),
+        schema=msgspec.json.schema(kind),
+    )
 
 
 FAULTS: Vocabulary[Fault] = Vocabulary(Fault, "fault")

@@ -204,7 +204,7 @@ class MockServer:
 
 
 def _address(settings: MockSettings, port: int, control_port: int) -> Address:
-    host = settings.host
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
     accounts = tuple(
         AccountAddress(
             name=account.name,

@@ -53,9 +53,7 @@ def test_a_fault_that_names_what_is_not_there_is_refused(fault: Fault, says: str
 
 
 def test_every_fault_is_in_the_catalogue_with_what_it_does_and_takes() -> None:
-    for name, entry in FAULTS.catalogue().items():
-        [kind] = [
-            d for d in entry["schema"]["$defs"].values() if "fault" in d.get("properties", {})
-        ]
+    for name, entry in FAULTS.kinds.items():
+        [kind] = [d for d in entry.schema["$defs"].values() if "fault" in d.get("properties", {})]
         assert kind["properties"]["fault"] == {"enum": [name]}
-        assert entry["does"].endswith(".")
+        assert entry.does.endswith(".")
