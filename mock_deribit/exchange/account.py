@@ -271,9 +271,8 @@ class Account:
         """By what factor all marks must move for equity to meet maintenance margin; None: never.
 
         With D and A the net and gross position in base coin at the mark, C the equity with positions
-        valued at nothing (balance, realised, minus cost) and m the margin rate: inverse contracts have
-        C - D / r = m * A / r, linear ones C + r * D = r * m * A in value. Slope of the margin rate is
-        left out.
+        valued at nothing (balance, realised, minus cost) and m the margin rate at the present size: inverse
+        contracts have C - D / r = m * A / r, linear ones C + r * D = r * m * A in value.
         """
         constant = self.balances.get(currency, 0)
         inverse = linear = 0.0
@@ -282,8 +281,9 @@ class Account:
             constant += position.realized + position.funding
             if position.lots:
                 constant -= position.cost
-                mark, rate = contract.valuation.mark, contract.listing.maintenance_margin_rate
+                mark, listing = contract.valuation.mark, contract.listing
                 delta = contract.instrument.delta(contract.amount(position.lots), mark)
+                rate = listing.maintenance_margin_rate + listing.margin_slope * abs(delta)
                 if contract.instrument.payoff is Payoff.INVERSE:
                     inverse += delta + rate * abs(delta)
                 else:

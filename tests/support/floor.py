@@ -2,7 +2,7 @@
 
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import Event
-from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.exchange.listing import btc_listings, venue_listings
 from mock_deribit.exchange.messages import (
     Held,
     OrderRequest,
@@ -12,6 +12,7 @@ from mock_deribit.exchange.messages import (
     Refused,
     TimeInForce,
 )
+from mock_deribit.exchange.rules import Rules
 from mock_deribit.market.market import Market
 from shared.kernel import Nanos
 from shared.units import SECOND, Side
@@ -23,13 +24,26 @@ PERPETUAL = "BTC-PERPETUAL"
 
 
 class Floor:
-    """An exchange at index 60,000 with the accounts alice, bob and carol, 1 BTC each."""
+    """An exchange at index 60,000 with the accounts alice, bob and carol, 1 BTC each (on the whole
+    venue also 100,000 USDC and 20 ETH)."""
 
-    def __init__(self, index: float = 60_000.0, now: Nanos = OPENING) -> None:
+    def __init__(
+        self,
+        index: float = 60_000.0,
+        now: Nanos = OPENING,
+        rules: Rules | None = None,
+        *,
+        whole_venue: bool = False,
+    ) -> None:
         self.now = now
-        self.exchange = Exchange(now, btc_listings(now), {"btc_usd": index}, "floor")
+        listings = venue_listings(now) if whole_venue else btc_listings(now)
+        self.exchange = Exchange(now, listings, {"btc_usd": index}, "floor", rules)
         for name in ("alice", "bob", "carol"):
             self.exchange.open_account(name, {"BTC": 1.0})
+            if whole_venue:
+                self.exchange.deposit(now, name, "USDC", 100_000.0)
+                self.exchange.deposit(now, name, "ETH", 20.0)
+        self.exchange.drain()
 
     def send(
         self,
@@ -46,6 +60,8 @@ class Floor:
         reduce_only: bool = False,
         label: str = "",
         valid_until: Nanos | None = None,
+        display: float | None = None,
+        mmp: bool = False,
     ) -> Placed | Refused | Held:
         """Place an order and hand back whatever the exchange says."""
         request = OrderRequest(
@@ -60,6 +76,8 @@ class Floor:
             reduce_only=reduce_only,
             label=label,
             valid_until=valid_until,
+            display_amount=display,
+            mmp=mmp,
         )
         return self.exchange.place(self.now, account, request)
 

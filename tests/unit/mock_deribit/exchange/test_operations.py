@@ -1,0 +1,172 @@
+"""What the operator does to a running venue: ticks, fees, states, settlements, listings, accounts."""
+
+import msgspec
+import pytest
+
+from mock_deribit.exchange.events import IndexChanged, Listed, StateChanged
+from mock_deribit.exchange.messages import OrderEdit, OrderState, OrderView, SelfMatch
+from mock_deribit.exchange.rules import Rules
+from shared.instruments import BookState, TickStep
+from shared.kernel import Nanos
+from shared.units import HOUR, MINUTE, SECOND, Side
+from tests.support.floor import PERPETUAL, Floor, accepted, code
+
+
+@pytest.fixture
+def floor() -> Floor:
+    return Floor()
+
+
+def test_a_new_tick_is_for_new_prices_and_what_rests_stays(floor: Floor) -> None:
+    old = floor.buy("alice", 10.0, 59_999.5)
+    floor.exchange.drain()
+    floor.exchange.set_tick(floor.now, PERPETUAL, 2.5)
+    assert floor.exchange.drain() == [Listed(floor.now, PERPETUAL, created=False)]
+    assert code(floor.send("bob", Side.SELL, 10.0, 60_000.5)) == 10043
+    smaller = OrderEdit(amount=10.0, price=59_999.5)
+    assert accepted(floor.exchange.edit(floor.now, "alice", old.order_id, smaller)).trades == ()
+    slid = accepted(floor.send("bob", Side.SELL, 10.0, 59_000.0 + 500.0, post_only=True)).order
+    assert slid.price == 60_000.0
+    accepted(floor.send("carol", Side.SELL, 10.0, 59_997.5))
+    assert floor.exchange.trades(PERPETUAL)[-1].price == 59_999.5
+
+
+def test_larger_ticks_above_a_price(floor: Floor) -> None:
+    steps = (TickStep(above_price=60_000.0, tick=5.0),)
+    floor.exchange.set_tick(floor.now, PERPETUAL, steps=steps)
+    listing = floor.exchange.listing(PERPETUAL)
+    assert listing is not None
+    assert listing.instrument.tick_steps == steps
+    accepted(floor.send("alice", Side.SELL, 10.0, 60_005.0))
+    accepted(floor.send("alice", Side.BUY, 10.0, 59_999.5))
+    assert code(floor.send("alice", Side.SELL, 10.0, 60_002.5)) == 10043
+
+
+@pytest.mark.parametrize("tick", [0.0, -0.5, 0.005, float("nan")])
+def test_a_tick_off_the_grid_changes_nothing(floor: Floor, tick: float) -> None:
+    with pytest.raises(ValueError, match=r"positive multiple of 0\.01"):
+        floor.exchange.set_tick(floor.now, PERPETUAL, tick)
+    accepted(floor.send("alice", Side.BUY, 10.0, 59_000.5))
+
+
+def test_new_fees_are_charged_from_now_on(floor: Floor) -> None:
+    floor.trade("alice", "bob", 600.0, 60_000.0)
+    floor.exchange.set_fees(floor.now, PERPETUAL, maker=-0.0001)
+    floor.trade("alice", "bob", 600.0, 60_000.0)
+    assert [fill.fee for fill in floor.exchange.user_trades("bob")] == [1.5e-6, -1e-6]
+    assert [fill.fee for fill in floor.exchange.user_trades("alice")] == [3.5e-6, 3.5e-6]
+
+
+def test_a_halted_book_takes_cancels_only_where_the_rules_say_so(floor: Floor) -> None:
+    strict = Floor(rules=Rules(halted_takes_cancels=False))
+    for there, answer in ((floor, None), (strict, 10012)):
+        mine = there.buy("alice", 10.0, 59_000.0)
+        there.exchange.set_state(there.now, PERPETUAL, BookState.HALTED)
+        assert code(there.send("alice", Side.BUY, 10.0, 59_000.0)) == 10012
+        cancelled = there.exchange.cancel(there.now, "alice", mine.order_id)
+        if answer is None:
+            assert isinstance(cancelled, OrderView)
+        else:
+            assert code(cancelled) == answer
+
+
+def test_a_settlement_out_of_turn_leaves_the_calendar_alone(floor: Floor) -> None:
+    floor.trade("alice", "bob", 60_000.0, 60_000.0)
+    floor.exchange.set_index(floor.now, "btc_usd", 60_300.0)
+    floor.wait(SECOND)
+    equity = floor.exchange.portfolio("alice", "BTC").equity
+    floor.exchange.settle_now(floor.now)
+    assert floor.exchange.portfolio("alice", "BTC").balance == equity
+    assert code(floor.send("carol", Side.BUY, 10.0, 59_000.0)) == 10041
+    with pytest.raises(ValueError, match="under way"):
+        floor.exchange.settle_now(floor.now)
+    floor.wait(3 * SECOND)
+    accepted(floor.send("carol", Side.BUY, 10.0, 59_000.0))
+    assert len(floor.exchange.settlements("alice")) == 1
+
+
+def test_a_future_can_expire_before_its_time_and_is_archived_later(floor: Floor) -> None:
+    dated = floor.exchange.listings[1].name
+    accepted(floor.send("bob", Side.SELL, 6_000.0, 60_000.0, instrument=dated))
+    accepted(floor.send("alice", Side.BUY, 6_000.0, 60_000.0, instrument=dated))
+    resting = accepted(floor.send("carol", Side.BUY, 10.0, 59_000.0, instrument=dated)).order
+    floor.exchange.set_index(floor.now, "btc_usd", 61_000.0)
+    before = floor.exchange.money("BTC")
+    floor.exchange.drain()
+    floor.exchange.expire_now(floor.now, dated)
+    gone = floor.exchange.order("carol", resting.order_id)
+    assert isinstance(gone, OrderView)
+    assert (gone.state, gone.cancel_reason) == (OrderState.CANCELLED, "settlement")
+    floor.wait(3 * SECOND)
+    floor.wait(HOUR + MINUTE)
+    states = [
+        event.state
+        for event in floor.exchange.drain()
+        if isinstance(event, StateChanged) and event.instrument == dated
+    ]
+    assert states == [BookState.SETTLEMENT, BookState.DELIVERED, BookState.ARCHIVIZED]
+    assert floor.exchange.ticker(dated).delivery_price == 61_000.0
+    assert floor.exchange.money("BTC") == before
+    log = floor.exchange.transaction_log("alice", "BTC", query="delivery")
+    assert [(entry.position, entry.price) for entry in log] == [(0.0, 61_000.0)]
+    assert log[0].commission == round(0.00025 * 6_000.0 / 61_000.0, 8)
+    for name in (dated, PERPETUAL):
+        with pytest.raises(ValueError, match="cannot expire"):
+            floor.exchange.expire_now(floor.now, name)
+
+
+def test_an_instrument_can_be_listed_later(floor: Floor) -> None:
+    listing = floor.exchange.listings[1]
+    renamed = msgspec.structs.replace(listing.instrument, name="BTC-1JAN30")
+    another = msgspec.structs.replace(listing, instrument=renamed, instrument_id=9)
+    floor.exchange.enlist(floor.now, another)
+    assert floor.exchange.drain() == [Listed(floor.now, "BTC-1JAN30", created=True)]
+    accepted(floor.send("alice", Side.BUY, 10.0, 59_000.0, instrument="BTC-1JAN30"))
+    with pytest.raises(ValueError, match="already listed"):
+        floor.exchange.enlist(floor.now, another)
+
+
+def test_unknown_names_say_what_is_known(floor: Floor) -> None:
+    with pytest.raises(KeyError, match="BTC-PERPETUAL"):
+        floor.exchange.set_tick(floor.now, "DOGE", 1.0)
+    with pytest.raises(KeyError, match="BTC-PERPETUAL"):
+        floor.exchange.expire_now(floor.now, "DOGE")
+    unlisted = code(floor.send("alice", Side.BUY, 1.0, 1.0, instrument="DOGE"))
+    assert unlisted == -32602
+    other = Floor(rules=Rules(unknown_instrument_code=13020))
+    assert code(other.send("alice", Side.BUY, 1.0, 1.0, instrument="DOGE")) == 13020
+
+
+def test_an_index_without_followers_is_told_once(floor: Floor) -> None:
+    floor.exchange.set_index(floor.now, "btc_usd", 60_001.0)
+    assert floor.exchange.drain() == [IndexChanged(floor.now, "btc_usd", 60_001.0)]
+
+
+def family(extended: bool, mode: SelfMatch) -> Floor:
+    floor = Floor()
+    floor.exchange.open_account("alice-2", {"BTC": 1.0}, owner="alice")
+    floor.exchange.set_self_match("alice", mode, extended=extended)
+    assert floor.exchange.self_match("alice") == (mode, extended)
+    return floor
+
+
+def test_subaccounts_trade_with_each_other_unless_the_setting_extends() -> None:
+    apart = family(False, SelfMatch.REJECT_TAKER)
+    apart.sell("alice-2", 10.0, 60_000.0)
+    assert len(accepted(apart.send("alice", Side.BUY, 10.0, 60_000.0)).trades) == 1
+    rejecting = family(True, SelfMatch.REJECT_TAKER)
+    rejecting.sell("alice-2", 10.0, 60_000.0)
+    assert code(rejecting.send("alice", Side.BUY, 10.0, 60_000.0)) == 10003
+    cancelling = family(True, SelfMatch.CANCEL_MAKER)
+    maker = cancelling.sell("alice-2", 10.0, 60_000.0)
+    assert accepted(cancelling.send("alice", Side.BUY, 10.0, 60_000.0)).trades == ()
+    gone = cancelling.exchange.order("alice-2", maker.order_id)
+    assert isinstance(gone, OrderView)
+    assert gone.cancel_reason == "order_overlap_another_sub"
+
+
+def test_time_that_a_hold_needs_is_part_of_the_next_wake(floor: Floor) -> None:
+    floor.exchange.set_hold(floor.now, PERPETUAL, 5.0)
+    floor.sell("bob", 10.0, 60_000.0)
+    floor.send("alice", Side.BUY, 10.0, 60_000.0)
+    assert floor.exchange.next_wake() == Nanos(floor.now + 5_000_000)
