@@ -250,15 +250,30 @@ class Account:
             total += position.session()
         return total
 
-    def initial_margin(self, currency: str) -> float:
-        """Margin of positions, open orders and protections, in the settlement coin."""
+    def initial_margin(
+        self, currency: str, grown: Position | None = None, exposure: int = 0
+    ) -> float:
+        """Margin of positions, open orders and protections, in the settlement coin; or what it would be
+        if one position's exposure had grown to this."""
         total = 0.0
         for position in self.in_currency(currency):
-            total += position.initial_margin() * position.contract.margin_unit()
-        for shield in self.shields.values():
-            if shield.currency == currency:
-                total += self.protection_margin * shield.config.max_quote_quantity * shield.unit()
+            contract = position.contract
+            margin = (
+                contract.initial_margin(exposure)
+                if position is grown
+                else position.initial_margin()
+            )
+            total += margin * contract.margin_unit()
+        if self.shields:
+            total += self._protection_margin(currency)
         return total
+
+    def _protection_margin(self, currency: str) -> float:
+        return sum(
+            self.protection_margin * shield.config.max_quote_quantity * shield.unit()
+            for shield in self.shields.values()
+            if shield.currency == currency
+        )
 
     def maintenance_margin(self, currency: str) -> float:
         """Margin below which equity must not fall, in the settlement coin."""
@@ -329,10 +344,8 @@ class Account:
 
 def margin_after(account: Account, position: Position, buys: int, sells: int) -> float:
     """Initial margin of the account if these lots also rested, in the settlement coin."""
-    contract = position.contract
-    then = contract.initial_margin(position.exposure(buys, sells))
-    total = account.initial_margin(contract.instrument.settlement)
-    return total + (then - position.initial_margin()) * contract.margin_unit()
+    currency = position.contract.instrument.settlement
+    return account.initial_margin(currency, position, position.exposure(buys, sells))
 
 
 def coin(quanta: int, digits: int) -> float:

@@ -7,15 +7,17 @@ and leave as ticks and lots. Codes and messages: Deribit's error table; the limi
 import math
 from collections.abc import Callable
 
-from mock_deribit.exchange.account import Account, Position, margin_after
+from mock_deribit.exchange.account import Account, Position
 from mock_deribit.exchange.contract import QUANTA, Contract
 from mock_deribit.exchange.messages import (
+    OrderEdit,
     OrderRequest,
     OrderType,
     Refused,
     SelfMatch,
     TimeInForce,
 )
+from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.protection import Shield
 from shared.instruments import BookState
 from shared.kernel import Nanos
@@ -38,6 +40,7 @@ OFF_LOT = {
     10021: Refused(10021, "invalid_amount"),
     10027: Refused(10027, "non_integer_contract_amount"),
 }
+NOT_ENOUGH_FUNDS = Refused(10009, "not_enough_funds")
 OVERLAP = Refused(10003, "order_overlap")
 NOT_REDUCING = Refused(11030, "other_reject invalid_reduce_only_order")
 NOT_FILLABLE = Refused(11030, "other_reject fill_or_kill_not_fillable")
@@ -78,12 +81,34 @@ def request(
     """Everything that can be said of a new order before its price is looked at."""
     return (
         state_for_orders(contract)
-        or (None if wanted.valid_until is None else deadline(now, wanted.valid_until))
+        or (deadline(now, wanted.valid_until) if wanted.valid_until is not None else None)
         or (kind(wanted) if wanted.mmp or wanted.display_amount is not None else None)
         or (post_only_allowed(wanted) if wanted.post_only else None)
         or size(contract, wanted.amount, off_lot_code)
         or display(contract, wanted.amount, wanted.display_amount)
     )
+
+
+def edit(
+    now: Nanos,
+    contract: Contract,
+    order: Order,
+    wanted: OrderEdit,
+    shown: float | None,
+    off_lot_code: int,
+) -> Refused | None:
+    """Everything that can be said of a change before its price is looked at."""
+    refused = state_for_orders(contract)
+    if refused is None and wanted.valid_until is not None:
+        refused = deadline(now, wanted.valid_until)
+    if refused is None and wanted.mmp is not None:
+        refused = mmp_unchanged(wanted.mmp, protected=order.group is not None)
+    if refused is None and wanted.amount is not None:
+        refused = size(contract, wanted.amount, off_lot_code)
+    if refused is None and shown is not None:
+        amount = contract.amount(order.lots) if wanted.amount is None else wanted.amount
+        refused = display(contract, amount, shown)
+    return refused
 
 
 def state_for_orders(contract: Contract) -> Refused | None:
@@ -244,13 +269,12 @@ def margin(account: Account, contract: Contract, sign: int, lots: int) -> Refuse
     if account.house:
         return None
     position = account.position(contract)
-    buys, sells = (lots, 0) if sign > 0 else (0, lots)
-    if position.exposure(buys, sells) <= position.exposure():
+    grown = position.exposure(lots, 0) if sign > 0 else position.exposure(0, lots)
+    if grown <= position.exposure():
         return None
-    available = account.equity(contract.instrument.settlement)
-    if margin_after(account, position, buys, sells) * QUANTA > available:
-        return Refused(10009, "not_enough_funds")
-    return None
+    currency = contract.instrument.settlement
+    needed = account.initial_margin(currency, position, grown)
+    return NOT_ENOUGH_FUNDS if needed * QUANTA > account.equity(currency) else None
 
 
 def invalid(param: str, reason: str) -> Refused:

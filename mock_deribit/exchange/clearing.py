@@ -5,6 +5,8 @@ sum to zero; each side's fee leaves its balance and enters the ledger's purse, s
 Fees are rate times notional in the settlement coin, rounded to eight decimals (a rebate is a negative fee).
 """
 
+import msgspec
+
 from mock_deribit.exchange.account import Account, coin, quanta
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.ledger import Ledger
@@ -16,19 +18,14 @@ from mock_deribit.exchange.records import SettlementType
 from shared.kernel import Nanos
 
 
-class Half:
+class Half(msgspec.Struct, frozen=True, gc=False):
     """One side of a match; `told` names the state its order has when asked."""
 
-    __slots__ = ("fee", "maker", "match", "order", "profit")
-
-    def __init__(
-        self, order: Order, match: PublicTrade, fee: int, profit: int, *, maker: bool
-    ) -> None:
-        self.order = order
-        self.match = match
-        self.fee = fee
-        self.profit = profit
-        self.maker = maker
+    order: Order
+    match: PublicTrade
+    fee: int
+    profit: int
+    maker: bool
 
     def told(self) -> UserTrade:
         """The trade as its owner hears of it."""
@@ -114,7 +111,7 @@ class Clearing:
         fee = quanta(instrument.fee(match.amount, match.price, rate))
         profit = self._move(contract, account, order.sign * lots, worth)
         self._ledger.charge(account, instrument.settlement, fee)
-        return Half(order, match, fee, profit, maker=maker)
+        return Half(order, match, fee, profit, maker)
 
     def _move(self, contract: Contract, account: Account, signed_lots: int, worth: int) -> int:
         position = account.position(contract)
@@ -128,7 +125,9 @@ class Clearing:
     ) -> PublicTrade:
         valuation, tape, price = contract.valuation, contract.tape, making.price
         valuation.accrue(now)
-        sides = ("M" if making.is_liquidation else "") + ("T" if taking.is_liquidation else "")
+        liquidated = None
+        if making.is_liquidation or taking.is_liquidation:
+            liquidated = "M" * making.is_liquidation + "T" * taking.is_liquidation
         match = PublicTrade(
             self._numbering.trade_id(contract.instrument.settlement),
             tape.next_sequence(),
@@ -140,7 +139,7 @@ class Clearing:
             tape.tick_direction(price),
             valuation.mark,
             valuation.index,
-            sides or None,
+            liquidated,
         )
         tape.record(match, contract.instrument)
         self._outbox.public_trade(match)

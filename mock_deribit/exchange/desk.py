@@ -200,7 +200,8 @@ class Desk:
             change.lots < order.lots or (change.lots == order.lots and idle)
         ):
             order.reduce_only = change.reduce_only
-            self._execution.rank_reducing(account, order)
+            if order.reduce_only or account.reducing:
+                self._execution.rank_reducing(account, order)
             self._execution.shrink(account, contract, order, order.lots - change.lots)
             self._outbox.order(account, order)
             self._execution.commit(now)
@@ -215,29 +216,27 @@ class Desk:
         self, now: Nanos, account: Account, contract: Contract, order: Order, edit: OrderEdit
     ) -> Change | Refused:
         """Check an edit and find what it makes of the order."""
-        amount = contract.amount(order.lots) if edit.amount is None else edit.amount
-        limit = order.price if edit.price is None else edit.price
+        rules, lots, tick = self._rules, order.lots, order.tick
         shown = contract.amount(order.display) if order.display else None
         shown = shown if edit.display_amount is None else edit.display_amount
-        refused = (
-            checks.state_for_orders(contract)
-            or checks.deadline(now, edit.valid_until)
-            or checks.mmp_unchanged(edit.mmp, protected=order.group is not None)
-            or checks.size(contract, amount, self._rules.off_lot_code)
-            or checks.display(contract, amount, shown)
-        )
-        if refused is None and limit != order.price:
-            refused = checks.price(contract, limit)
+        refused = checks.edit(now, contract, order, edit, shown, rules.off_lot_code)
+        if refused is None and edit.price is not None and edit.price != order.price:
+            refused = checks.price(contract, edit.price)
             if refused is None and not account.house:
-                refused = checks.band(contract, order.sign, limit)
+                refused = checks.band(contract, order.sign, edit.price)
+            if refused is None:
+                tick = contract.tick(edit.price)
         if refused is not None:
             return refused
-        lots, tick = round(amount / contract.step), contract.tick(limit)
-        if lots <= order.filled and self._rules.edit_to_filled == "refuse":
+        if edit.amount is not None:
+            lots = round(edit.amount / contract.step)
+        if lots <= order.filled and rules.edit_to_filled == "refuse":
             return checks.ALREADY_FILLED
-        post_only = self._flag(edit.post_only, order.post_only)
-        reject = self._flag(edit.reject_post_only, order.reject_post_only)
-        reduce_only = self._flag(edit.reduce_only, order.reduce_only)
+        kept = rules.edit_keeps_flags
+        post_only = order.post_only and kept if edit.post_only is None else edit.post_only
+        reject = edit.reject_post_only
+        reject = order.reject_post_only and kept if reject is None else reject
+        reduce_only = order.reduce_only and kept if edit.reduce_only is None else edit.reduce_only
         if reduce_only:
             position = account.position(contract)
             most = checks.reducible(account, position, order.sign, but=order.order_id)
@@ -273,11 +272,6 @@ class Desk:
         self._execution.close(now, account, contract, order, reason)
         self._execution.commit(now)
         return order.view()
-
-    def _flag(self, wanted: bool | None, present: bool) -> bool:
-        if wanted is None:
-            return present and self._rules.edit_keeps_flags
-        return wanted
 
     def _overlaps(
         self, account: Account, contract: Contract, sign: int, tick: int, lots: int

@@ -53,11 +53,17 @@ class Outbox:
     def fill(self, account: Account, trade: UserTrade) -> None:
         """A fill of an account with a listener."""
         key = (account.name, trade.trade.instrument)
-        self._fills.setdefault(key, []).append(trade)
+        if key in self._fills:
+            self._fills[key].append(trade)
+        else:
+            self._fills[key] = [trade]
 
     def public_trade(self, trade: PublicTrade) -> None:
         """A match everyone hears of."""
-        self._public.setdefault(trade.instrument, []).append(trade)
+        if trade.instrument in self._public:
+            self._public[trade.instrument].append(trade)
+        else:
+            self._public[trade.instrument] = [trade]
 
     def tell(self, event: Event) -> None:
         """Queue an event that is complete in itself."""
