@@ -179,6 +179,7 @@ class Dispatcher:
             textual=textual,
         )
         call = Call(self._venue, now, params, session, grant, peer)
+        queue = ""
         try:
             if self._venue.maintenance:
                 raise maintenance()
@@ -187,12 +188,13 @@ class Dispatcher:
             call.grant = self._granted(now, request, method, call)
             self._spend(now, method, call)
             self._refuse_unknown(request, known)
+            if method.matching:
+                queue = self._line(now, call)
             response = _response(request.id, lambda: method.run(call))
         except RpcError as error:
             response = Response(request.id, error=error)
         if call.waiting is not None:
             self._keep(now, request, call.waiting)
-        queue = _queue(call) if method is not None and method.matching else ""
         private = request.method.startswith("private/")
         return Answered(
             method=request.method,
@@ -240,12 +242,15 @@ class Dispatcher:
         credits = method.credits(call.params)
         if not self._venue.purse(owner).take(now, credits):
             raise too_many_quotes() if credits == "mass_quotes" else too_many_requests()
-        if method.matching:
-            queue = _queue(call)
-            waiting = [until for until in self._queues.get(queue, []) if until > now]
-            self._queues[queue] = waiting
-            if len(waiting) >= QUEUE_MAX:
-                raise queue_full()
+
+    def _line(self, now: Nanos, call: Call) -> str:
+        """The line in which a matching request stands: one an account and settlement currency."""
+        queue = f"matching {call.account} {call.settlement()}"
+        waiting = [until for until in self._queues.get(queue, ()) if until > now]
+        self._queues[queue] = waiting
+        if len(waiting) >= QUEUE_MAX:
+            raise queue_full()
+        return queue
 
 
 def _response(number: int | str | None, run: Callable[[], object]) -> Response:
@@ -258,13 +263,6 @@ def _response(number: int | str | None, run: Callable[[], object]) -> Response:
 def _missing(name: str) -> RpcError:
     why = NOT_HERE.get(name)
     return method_not_found() if why is None else switched_off(why)
-
-
-def _queue(call: Call) -> str:
-    """The line in which a matching request stands: one an account and settlement currency."""
-    if call.grant is None:
-        return "matching"
-    return f"matching {call.grant.account} {call.settlement()}"
 
 
 def _http(response: Response, now: Nanos) -> HttpAnswer:

@@ -212,9 +212,10 @@ class Call:
         listing = self.venue.exchange.listing(name) if name else None
         if listing is not None:
             return listing.instrument.settlement
-        if order_id:
-            return order_id.partition("-")[0] if "-" in order_id else "BTC"
-        return self.params.peek("currency").upper() or "all"
+        if order_id.isdigit():
+            return "BTC"
+        word = order_id.partition("-")[0] or self.params.peek("currency").upper()
+        return word if word in CURRENCIES else "all"
 
     def futures_wanted(self) -> bool:
         """Whether the `kind` parameter includes futures, the only kind listed."""

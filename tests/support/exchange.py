@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from mock_deribit.core import MockDeribit
-from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.exchange.listing import Listing, btc_listings
 from mock_deribit.faults import Fault
 from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.outbox import Close, Effect, Reply
@@ -70,10 +70,14 @@ class Bench:
         self.market = StillMarket()
         settings = settings_for_tests(**changes)
         self.secrets = {each.client_id: each.client_secret for each in settings.accounts}
-        self.core = MockDeribit(self.now, settings, btc_listings(self.now), self.market, script)
+        self.core = MockDeribit(self.now, settings, self.listed(), self.market, script)
         self.inbox: dict[int, list[Json]] = {}
         self.closes: dict[int, tuple[int, str]] = {}
         self._ids = 1_000_000
+
+    def listed(self) -> tuple[Listing, ...]:
+        """What there is to trade."""
+        return btc_listings(self.now)
 
     def open(self, peer: str = "10.0.0.1") -> int:
         """A new socket; its number."""
