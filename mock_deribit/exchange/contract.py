@@ -35,14 +35,15 @@ _SETTLEMENTS_MAX = 1_000
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
-    """The worth of a lot and the price band at a mark."""
+    """The worth of a lot at a mark, and the price band at a mark and an index."""
 
     mark: float
+    index: float
     worth: int
     band: tuple[float, float]
 
 
-_UNMARKED = Marked(0.0, 0, (0.0, 0.0))
+_UNMARKED = Marked(0.0, 0.0, 0, (0.0, 0.0))
 
 
 class Contract:
@@ -98,14 +99,16 @@ class Contract:
         return -round(self._scale / price) if self._inverse else round(self._scale * price)
 
     def at_mark(self) -> Marked:
-        """What follows from the mark, computed when it has moved."""
-        mark = self.valuation.mark
-        if mark != self._marked.mark:
-            width, tick_at = self.listing.price_band, self.instrument.tick_at
-            low, high = mark * (1.0 - width), mark * (1.0 + width)
+        """What follows from the mark and the index, computed when one has moved."""
+        mark, index, known = self.valuation.mark, self.valuation.index, self._marked
+        if mark != known.mark or index != known.index:
+            width, far = self.listing.price_band, self.listing.index_band
+            low = max(mark * (1.0 - width), index * (1.0 - far))
+            high = min(mark * (1.0 + width), index * (1.0 + far))
+            tick_at = self.instrument.tick_at
             band = (round_up(low, tick_at(low)), round_down(high, tick_at(high)))
-            self._marked = Marked(mark, self.worth(mark), band)
-        return self._marked
+            self._marked = known = Marked(mark, index, self.worth(mark), band)
+        return known
 
     def price_of(self, lots: int, cost: int) -> float:
         """The average price behind the cost of a position."""

@@ -202,7 +202,7 @@ class Exchange(Operations):
         return None
 
     def mass_quote(self, now: Nanos, account: str, request: MassQuote) -> MassQuoted | Refused:
-        """Place, amend and cancel many quotes (13902, 13042, 13043, 13903 or 13040 as a whole)."""
+        """Place, amend and cancel many quotes (13902, 13042, 13043 or 13040 as a whole)."""
         self.advance(now)
         owner = self._accounts[account]
         return (

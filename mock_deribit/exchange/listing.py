@@ -59,10 +59,10 @@ _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and what the venue decides about it.
 
-    `price_band`, `premium_clip`, `funding_damper`, `funding_cap` and `delivery_fee` are fractions;
-    margin of a position of s base coins is `(rate + margin_slope * s) * s`. `settlement_period` is
-    perpetual, week or month. `grid` is what every tick the instrument may ever get is a multiple of;
-    `exempt_from_hold`: its aggressive orders never wait.
+    `price_band` (around the mark), `index_band`, `premium_clip`, `funding_damper`, `funding_cap` and the
+    fees are fractions; margin of a position of s base coins is `(rate + margin_slope * s) * s`.
+    `settlement_period` is perpetual, week or month. `grid` is what every tick the instrument may ever get
+    is a multiple of; `exempt_from_hold`: its aggressive orders never wait.
     """
 
     instrument: Instrument
@@ -70,6 +70,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     settlement_period: str
     created: Nanos
     price_band: float = 0.015
+    index_band: float = 0.075
     premium_clip: float = 0.02
     initial_margin_rate: float = 0.02
     maintenance_margin_rate: float = 0.01

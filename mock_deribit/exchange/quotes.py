@@ -75,7 +75,6 @@ class QuoteDesk:
         self._desk = desk
         self._hold = hold
         self._rules = rules
-        self._pace: dict[str, tuple[int, int]] = {}
 
     def quote(self, now: Nanos, account: Account, request: MassQuote) -> MassQuoted | Refused:
         """Carry out a mass quote, side by side."""
@@ -133,19 +132,7 @@ class QuoteDesk:
             return checks.invalid("quotes", "all quotes must be on one index")
         if (next(iter(indices)), request.group) not in account.shields:
             return checks.MMP_REQUIRED
-        return checks.deadline(now, request.valid_until) or self._paced(now, account, request)
-
-    def _paced(self, now: Nanos, account: Account, request: MassQuote) -> Refused | None:
-        most, second = self._rules.quotes_per_second, now // SECOND
-        if not most:
-            return None
-        since, count = self._pace.get(account.name, (second, 0))
-        asked = sum((q.bid is not None) + (q.ask is not None) for q in request.quotes)
-        count = asked + (count if since == second else 0)
-        if count > most:
-            return Refused(13903, "too_many_quotes")
-        self._pace[account.name] = (second, count)
-        return None
+        return checks.deadline(now, request.valid_until)
 
     def _sequence(self, account: Account, group: str, quote: Quote) -> tuple[Side, Side]:
         """The ask first when a price moves up, so that the bid finds its way free."""

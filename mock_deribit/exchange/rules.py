@@ -103,9 +103,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Whether an account whose equity falls below its maintenance margin is "
              "liquidated by itself"),
     ] = True  # fmt: skip
-    quotes_per_second: Annotated[
-        int, Meta(description="Quote sides a second before 13903; 0 is no limit", ge=0)
-    ] = 0
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -91,8 +91,8 @@ class Timetable:
             self._next_sample = Nanos(now + MARK_INTERVAL)
 
     def settle_now(self, now: Nanos) -> None:
-        """A settlement out of turn. Raises ValueError while one is under way."""
-        self._require_calm()
+        """A settlement out of turn. Raises ValueError while one is under way or imminent."""
+        self._require_calm(now)
         self._settle(now)
 
     def expire_now(self, now: Nanos, contract: Contract) -> None:
@@ -100,7 +100,7 @@ class Timetable:
 
         Raises ValueError for a perpetual, for what has been delivered, and during a settlement.
         """
-        self._require_calm()
+        self._require_calm(now)
         if contract.instrument.perpetual or contract.delivery_price is not None:
             raise ValueError(
                 f"{contract.name} cannot expire: only a dated future that still trades can"
@@ -119,9 +119,11 @@ class Timetable:
         self._outbox.tell(StateChanged(ts=now, instrument=contract.name, state=state))
         self._outbox.tell(TickerChanged(ts=now, instrument=contract.name))
 
-    def _require_calm(self) -> None:
+    def _require_calm(self, now: Nanos) -> None:
         if self._reopening is not None:
             raise ValueError("a settlement is under way; wait until the books trade again")
+        if now + self._settling_for >= self._next_settlement:
+            raise ValueError("the settlement of 08:00 UTC is a moment away; wait until it is over")
 
     def _sample(self, now: Nanos) -> None:
         for contract in self._contracts.values():

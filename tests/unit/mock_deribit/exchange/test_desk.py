@@ -16,6 +16,7 @@ from mock_deribit.exchange.messages import (
     OrderState,
     OrderType,
     OrderView,
+    Refused,
     SelfMatch,
     TimeInForce,
 )
@@ -243,6 +244,22 @@ def test_other_refusals_have_their_codes(floor: Floor) -> None:
     floor.exchange.cancel(floor.now, "alice", mine.order_id)
     assert code(floor.exchange.cancel(floor.now, "alice", mine.order_id)) == 11044
     assert code(floor.exchange.edit(floor.now, "alice", mine.order_id, OrderEdit())) == 11044
+
+
+def test_the_band_is_around_the_mark_and_never_far_from_the_index(floor: Floor) -> None:
+    ticker = floor.exchange.ticker(PERPETUAL)
+    assert (ticker.min_price, ticker.max_price) == (59_100.0, 60_900.0)
+    refused = floor.send("alice", Side.BUY, 10.0, 61_000.0)
+    assert isinstance(refused, Refused)
+    assert refused.message == "price_too_high 60900.0000"
+    dated = floor.exchange.listings[1].name
+    floor.exchange.open_account("house", {}, house=True)
+    accepted(floor.send("house", Side.BUY, 10.0, 64_000.0, instrument=dated))
+    accepted(floor.send("house", Side.SELL, 10.0, 66_000.0, instrument=dated))
+    floor.wait(10 * MINUTE)
+    far = floor.exchange.ticker(dated)
+    assert far.mark_price == pytest.approx(65_000.0)
+    assert (far.min_price, far.max_price) == (64_025.0, 64_500.0)
 
 
 def test_a_locked_book_takes_cancels_only(floor: Floor) -> None:

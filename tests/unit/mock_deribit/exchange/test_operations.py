@@ -8,7 +8,7 @@ from mock_deribit.exchange.messages import OrderEdit, OrderState, OrderView, Sel
 from mock_deribit.exchange.rules import Rules
 from shared.instruments import BookState, TickStep
 from shared.kernel import Nanos
-from shared.units import HOUR, MINUTE, SECOND, Side
+from shared.units import DAY, HOUR, MINUTE, SECOND, Side
 from tests.support.floor import PERPETUAL, Floor, accepted, code
 
 
@@ -83,6 +83,17 @@ def test_a_settlement_out_of_turn_leaves_the_calendar_alone(floor: Floor) -> Non
     floor.wait(3 * SECOND)
     accepted(floor.send("carol", Side.BUY, 10.0, 59_000.0))
     assert len(floor.exchange.settlements("alice")) == 1
+
+
+def test_nothing_settles_out_of_turn_a_moment_before_eight(floor: Floor) -> None:
+    eight = Nanos((floor.now // DAY + 1) * DAY + 8 * HOUR)
+    floor.wait(eight - floor.now - 3 * SECOND)
+    with pytest.raises(ValueError, match="a moment away"):
+        floor.exchange.settle_now(floor.now)
+    with pytest.raises(ValueError, match="a moment away"):
+        floor.exchange.expire_now(floor.now, floor.exchange.listings[1].name)
+    floor.wait(6 * SECOND)
+    assert [row.ts for row in floor.exchange.settlements(instrument=PERPETUAL)] == [eight]
 
 
 def test_a_future_can_expire_before_its_time_and_is_archived_later(floor: Floor) -> None:

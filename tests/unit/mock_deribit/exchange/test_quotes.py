@@ -11,13 +11,12 @@ from mock_deribit.exchange.maker_messages import (
     QuoteSide,
 )
 from mock_deribit.exchange.messages import OrderEdit, OrderState, OrderView, Refused, SelfMatch
-from mock_deribit.exchange.rules import Rules
 from shared.units import SECOND, Side
 from tests.support.floor import PERPETUAL, Floor, accepted, code
 
 
-def opened(rules: Rules | None = None) -> Floor:
-    floor = Floor(rules=rules)
+def opened() -> Floor:
+    floor = Floor()
     config = Protection(
         index="btc_usd",
         group="g",
@@ -201,15 +200,10 @@ def test_quotes_of_one_request_are_on_one_index() -> None:
     assert code(floor.exchange.mass_quote(floor.now, "bob", mixed)) == -32602
 
 
-def test_the_feature_can_be_missing_and_the_pace_is_limited() -> None:
-    floor = opened(Rules(quotes_per_second=4))
-    two = request(both(59_900.0, 60_100.0))
-    for _ in range(2):
-        assert isinstance(floor.exchange.mass_quote(floor.now, "bob", two), MassQuoted)
-    assert code(floor.exchange.mass_quote(floor.now, "bob", two)) == 13903
-    floor.wait(SECOND)
-    assert isinstance(floor.exchange.mass_quote(floor.now, "bob", two), MassQuoted)
+def test_the_feature_can_be_missing() -> None:
+    floor = opened()
     floor.exchange.set_features("bob", mass_quotes=False)
+    two = request(both(59_900.0, 60_100.0))
     assert code(floor.exchange.mass_quote(floor.now, "bob", two)) == 13902
 
 
