@@ -30,7 +30,7 @@ from mock_deribit.settings import MockSettings
 from mock_deribit.sockets import Sockets, account_of
 from mock_deribit.timeline import Entry, Timeline
 from shared.kernel import Nanos
-from shared.units import SECOND
+from shared.units import SECOND, from_seconds
 
 HTTP_TOO_MANY = 429
 HTTP_UNAVAILABLE = 503
@@ -79,6 +79,7 @@ class MockDeribit:
         keys = tuple(account.key() for account in settings.accounts)
         user_ids = {each.name: FIRST_USER + n for n, each in enumerate(settings.accounts)}
         self._rules = settings.wire_rules()
+        self._idle_after = from_seconds(self._rules.idle_seconds)
         lifetime = Nanos(settings.expires_in_seconds * SECOND)
         gate = Gatekeeper(keys, user_ids, settings.seed, lifetime, self._rules.session_eviction)
         self._venue = Venue(now, self._exchange, gate, settings.limits(), self._rules, user_ids)
@@ -111,7 +112,7 @@ class MockDeribit:
     def opened(self, now: Nanos, conn: int, peer: str) -> list[Effect]:
         """A socket is open. `conn` is the host's number for it, never used again."""
         self._advance(now)
-        self._venue.sessions[conn] = Session(conn, peer, now)
+        self._venue.sessions[conn] = Session(conn, peer, now, self._idle_after)
         return self._sockets.take(now)
 
     def received(self, now: Nanos, conn: int, frame: bytes) -> list[Effect]:

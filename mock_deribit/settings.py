@@ -115,7 +115,7 @@ class MockSettings(BaseModel):
     matching_burst: float = Field(default=100, gt=0)
     non_matching_rate: float = Field(default=20, gt=0)
     non_matching_burst: float = Field(default=100, gt=0)
-    rules: dict[str, bool | float | str] = Field(
+    rules: dict[str, bool | int | float | str] = Field(
         default={}, description="choices for what Deribit leaves open: name=value ..."
     )
     connections_max: int = Field(default=32, ge=1, description="sockets of one address")

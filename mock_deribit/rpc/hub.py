@@ -11,9 +11,9 @@ from mock_deribit.rpc.streams import STREAMS, BookStream, Payload, Stream
 from mock_deribit.rpc.text import encode
 from shared.instruments import BookState
 from shared.kernel import Nanos
-from shared.units import MILLISECOND, SECOND
+from shared.units import MILLISECOND
 
-_PERIODS = {"100ms": Nanos(100 * MILLISECOND), "agg2": SECOND}
+BATCH = Nanos(100 * MILLISECOND)
 
 _SEVERAL = ""
 
@@ -32,17 +32,18 @@ class Frame(msgspec.Struct, frozen=True):
 class _Live:
     """A stream with its listeners: socket to label."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, period: Nanos | None) -> None:
         self.stream = stream
-        self.period = _PERIODS.get(stream.channel.interval)
+        self.period = period
         self.due: Nanos | None = None
         self.listeners: dict[int, str | None] = {}
 
 
 class Hub:
-    """All live channels."""
+    """All live channels. `agg2` is the period of the channels so called."""
 
-    def __init__(self, exchange: Exchange, user_ids: dict[str, int]) -> None:
+    def __init__(self, exchange: Exchange, user_ids: dict[str, int], agg2: Nanos) -> None:
+        self._periods = {"100ms": BATCH, "agg2": agg2}
         self._exchange = exchange
         self._user_ids = user_ids
         self._live: dict[StreamKey, _Live] = {}
@@ -72,7 +73,9 @@ class Hub:
         key = (account if channel.private else "", channel.name)
         live = self._live.get(key)
         if live is None:
-            live = self._live[key] = _Live(self._stream(key[0], channel))
+            live = self._live[key] = _Live(
+                self._stream(key[0], channel), self._periods.get(channel.interval)
+            )
             for route in _routes(key[0], live.stream):
                 self._routes.setdefault(route, {})[key] = live
         if conn in live.listeners:

@@ -58,7 +58,7 @@ def _cancel_all_by_kind_or_type(call: Call) -> object:
 
 def _currencies(call: Call) -> list[str | None]:
     """`currency` as a name, a list of names, or `any`."""
-    if not call.params.has("currency") or call.params.peek("currency"):
+    if not call.params.lists("currency"):
         return [call.currency()]
     names = [name.upper() for name in call.params.texts("currency")]
     if not names or any(name not in CURRENCIES for name in names):
@@ -85,7 +85,7 @@ def _family(call: Call, targets: list[tuple[str | None, str | None]]) -> object:
 
 def _futures_wanted(call: Call) -> bool:
     """Whether `kind`, a name or a list of names, includes futures."""
-    if not call.params.has("kind") or call.params.peek("kind"):
+    if not call.params.lists("kind"):
         return call.futures_wanted()
     kinds = call.params.texts("kind")
     if any(kind not in KINDS for kind in kinds):

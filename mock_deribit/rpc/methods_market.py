@@ -14,6 +14,7 @@ from shared.units import DAY, HOUR, to_ms
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10_000)
 CANDLES_MAX = 5_000
+LIQUIDATIONS_AFTER = HOUR
 
 _CHART_LENGTHS = {"8h": 8 * HOUR, "24h": DAY, "1m": 30 * DAY}
 _SEQUENCES = "instrument_name start_seq end_seq start_timestamp end_timestamp count sorting"
@@ -98,8 +99,16 @@ def _get_last_trades_by_currency_in_window(call: Call) -> object:
 
 def _trades(call: Call, trades: Iterable[PublicTrade]) -> object:
     chosen, more = page(list(trades), call.params, _moment, _sequence, _number)
-    rows = [wire.public_trade(t, call.venue.listed(t.instrument)) for t in chosen]
+    rows = [_row(call, trade) for trade in chosen]
     return {"trades": rows, "has_more": more}
+
+
+def _row(call: Call, trade: PublicTrade) -> wire.Json:
+    """A match; that it was a liquidation is published an hour later."""
+    row = wire.public_trade(trade, call.venue.listed(trade.instrument))
+    if trade.liquidation is not None and call.now >= trade.ts + LIQUIDATIONS_AFTER:
+        row["liquidation"] = trade.liquidation
+    return row
 
 
 def _moment(trade: PublicTrade) -> int:

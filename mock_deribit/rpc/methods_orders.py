@@ -54,7 +54,7 @@ def _sell(call: Call) -> object:
 
 def _place(call: Call, side: Side) -> object:
     _refuse_absent(call)
-    params, listing = call.params, call.venue.listing(call)
+    params, listing = call.params, call.venue.traded(call)
     order_type = _type(call, "limit")
     price = params.required_number("price") if order_type is OrderType.LIMIT else None
     amount = _amount(call, listing)
@@ -148,7 +148,7 @@ def _edit(call: Call) -> object:
 
 def _edit_by_label(call: Call) -> object:
     """Change the one open order with a label."""
-    listing, label = call.venue.listing(call), call.params.text("label")
+    listing, label = call.venue.traded(call), call.params.text("label")
     change = _change(call, listing)
     exchange = call.venue.exchange
     answer = exchange.edit_by_label(
@@ -178,7 +178,7 @@ def _change(call: Call, listing: Listing) -> OrderEdit:
 
 def _close_position(call: Call) -> object:
     """Place a reduce-only order of the position's full size."""
-    listing, order_type = call.venue.listing(call), _type(call)
+    listing, order_type = call.venue.traded(call), _type(call)
     price = call.params.required_number("price") if order_type is OrderType.LIMIT else None
     exchange = call.venue.exchange
     answer = exchange.close_position(

@@ -125,6 +125,12 @@ class Params:
             raise invalid_params(name, "value must be a boolean")
         return value
 
+    def lists(self, name: str) -> bool:
+        """Whether the parameter is a list, where it may be one or a string."""
+        value = self._members.get(name)
+        text = isinstance(value, str) and self._textual and value.startswith("[")
+        return text or isinstance(value, list)
+
     def texts(self, name: str) -> list[str]:
         """A list of strings, in the order given."""
         value = self._members.get(name)

@@ -27,6 +27,15 @@ class WireRules(msgspec.Struct, frozen=True, kw_only=True):
         Literal["test", "any"],
         Meta(description="What satisfies a test_request: public/test only, or any request"),
     ] = "test"
+    idle_seconds: Annotated[
+        float,
+        Meta(description="How long a socket without heartbeat and channels lives unheard: 60 measured, "
+             "600 documented", gt=0),
+    ] = 60.0  # fmt: skip
+    agg2_seconds: Annotated[
+        float,
+        Meta(description="Period of the agg2 channels: about 1 measured, 2 in one of the texts", gt=0),
+    ] = 1.0  # fmt: skip
     adopt_edited: Annotated[
         bool,
         Meta(description="Whether cancel on disconnect takes an order edited on this connection but "
@@ -109,6 +118,32 @@ FACTS = (
         "Whether `user.orders`, `user.trades` and `user.changes` send a frame at first",
         "they do not",
         "`rpc/private_streams.py`",
+    ),
+    Fact(
+        "Whether `quote`, `perpetual`, index and `trades` channels send a frame at first",
+        "only book, ticker, incremental_ticker, platform_state and public_methods_state do",
+        "`rpc/streams.py`",
+    ),
+    Fact(
+        "What `instrument.state` says beside book states",
+        "nothing; a new listing is told by `instrument.creation`",
+        "`rpc/quiet_streams.py`",
+    ),
+    Fact("`expires_in` of tokens", "a year, as recorded with keys", "setting `expires_in_seconds`"),
+    Fact("Heartbeats of other intervals than 10 s", "to scale", "`rpc/session.py`"),
+    Fact("An unfilled immediate_or_cancel order", "an order in state cancelled", "`exchange/desk.py`"),
+    Fact("A resting order outside a band that moved", "stays", "`exchange/desk.py`"),
+    Fact(
+        "`cancel_reason` of one's own order that cancel_maker takes away",
+        "order_overlap",
+        "`exchange/execution.py`",
+    ),
+    Fact("Direction of a flat position", "zero", "`rpc/wire.py`"),
+    Fact("Leverage of a position", "one over its initial margin rate, rounded", "`exchange/account.py`"),
+    Fact(
+        "Fees of weekly futures in the schedule of 2026",
+        "as the others'; their delivery is free",
+        "`exchange/listing.py`",
     ),
     Fact("The code for a method that only Deribit has", "13025", "`rpc/catalogue.py`"),
     Fact("The answer to forking a connection's token", "13009 session_not_found", "`rpc/auth.py`"),

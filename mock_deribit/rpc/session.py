@@ -2,8 +2,8 @@
 
 Heartbeat timing, measured on production with an interval of 10 s: the first `test_request` after 12.0 s,
 the following every 10.6 s; one left unanswered for 10.0 s closes the socket with 4000. Other intervals
-are taken to scale. A socket that never asked for anything lasting is dropped after 60 s without a
-close frame. Source: recorded production sessions of September 2026.
+are taken to scale. A socket that never asked for anything lasting is dropped without a close frame after
+a while that the rules say. Source: recorded production sessions of September 2026.
 """
 
 import msgspec
@@ -12,8 +12,6 @@ from mock_deribit.rpc.grants import Grant
 from shared.kernel import Nanos
 from shared.units import SECOND
 
-IDLE_AFTER = Nanos(60 * SECOND)
-
 _FIRST_TEST = 1.2
 _NEXT_TEST = 1.06
 
@@ -21,7 +19,8 @@ _NEXT_TEST = 1.06
 class Session:
     """Everything the exchange knows about one connection."""
 
-    def __init__(self, conn: int, peer: str, now: Nanos) -> None:
+    def __init__(self, conn: int, peer: str, now: Nanos, idle_after: Nanos) -> None:
+        self._idle_after = idle_after
         self.conn = conn
         self.peer = peer
         self.grant: Grant | None = None
@@ -35,7 +34,7 @@ class Session:
         """When this session next needs looking at, if ever."""
         if self.heartbeat is not None:
             return self.heartbeat.due()
-        return None if self.channels else Nanos(self.heard + IDLE_AFTER)
+        return None if self.channels else Nanos(self.heard + self._idle_after)
 
     def put_off(self, by: Nanos) -> None:
         """This much time does not count."""
@@ -46,7 +45,7 @@ class Session:
     def idle(self, now: Nanos) -> bool:
         """Whether nothing keeps this connection alive any more."""
         lasting = self.heartbeat is not None or self.channels
-        return not lasting and now >= self.heard + IDLE_AFTER
+        return not lasting and now >= self.heard + self._idle_after
 
 
 class Beat(msgspec.Struct, frozen=True):

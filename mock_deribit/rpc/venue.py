@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from mock_deribit.exchange import checks
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import HoldEnded
 from mock_deribit.exchange.listing import Listing
@@ -23,7 +24,7 @@ from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.rules import WireRules
 from mock_deribit.rpc.session import Session
 from shared.kernel import Nanos
-from shared.units import from_ms, to_ms
+from shared.units import from_ms, from_seconds, to_ms
 
 VERSION = "1.2.26"
 ACCESSES_MAX = 1_000
@@ -54,7 +55,7 @@ class Venue:
         self.limits = limits
         self.rules = rules
         self.user_ids = user_ids
-        self.hub = Hub(exchange, user_ids)
+        self.hub = Hub(exchange, user_ids, from_seconds(rules.agg2_seconds))
         self.sessions: dict[int, Session] = {}
         self.purses: dict[str, Purse] = {}
         self.cancel_on_disconnect: dict[str, bool] = {}
@@ -126,6 +127,13 @@ class Venue:
         listing = self.exchange.listing(call.params.text("instrument_name"))
         if listing is None:
             raise invalid_params("instrument_name", "instrument not found")
+        return listing
+
+    def traded(self, call: "Call") -> Listing:
+        """The listing a trading request names; if there is none, the code that the rules say."""
+        listing = self.exchange.listing(call.params.text("instrument_name"))
+        if listing is None:
+            return taken(checks.UNKNOWN_INSTRUMENTS[self.exchange.rules.unknown_instrument_code])
         return listing
 
     def listed(self, name: str) -> Listing:

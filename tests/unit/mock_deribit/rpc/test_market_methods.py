@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from shared.units import Side
+from mock_deribit.faults import Liquidate
+from shared.kernel import Nanos
+from shared.units import HOUR, Side
 from tests.support.exchange import START, Bench
 
 PERP = "BTC-PERPETUAL"
@@ -142,3 +144,25 @@ def test_volumes_of_a_day_stand_by_coin() -> None:
     [row] = bench.call(conn, "public/get_trade_volumes", extended=True)
     assert row["currency"] == "BTC"
     assert row["futures_volume"] == row["futures_volume_30d"] == round(10 / 60_000.5, 8)
+
+
+def test_that_a_trade_was_a_liquidation_is_published_an_hour_later() -> None:
+    bench = Bench()
+    conn = bench.login()
+    channels = [f"trades.{PERP}.raw", "user.trades.any.any.raw", "user.lock"]
+    bench.call(conn, "private/buy", instrument_name=PERP, amount=1_000, price=60_100)
+    bench.call(conn, "private/subscribe", channels=channels)
+    bench.fault(Liquidate(account="maker"))
+    bench.pass_time(5)
+    [told] = bench.frames(conn, channels[0])
+    [[mine]] = bench.frames(conn, channels[1])
+    assert "liquidation" not in told[0]
+    assert (mine["liquidation"], mine["order_type"]) == ("T", "liquidation")
+    locks = bench.frames(conn, channels[2])
+    assert [lock["locked"] for lock in locks] == [True, False]
+    assert locks[0]["currency"] == "ALL"
+    name, asked = "public/get_last_trades_by_instrument", {"instrument_name": PERP, "count": 1}
+    assert "liquidation" not in bench.call(conn, name, **asked)["trades"][0]
+    bench.now = Nanos(bench.now + HOUR)
+    bench.note(bench.core.jump(bench.now))
+    assert bench.call(conn, name, **asked)["trades"][0]["liquidation"] == "T"

@@ -52,6 +52,35 @@ def test_whether_the_portfolio_is_sent_at_first() -> None:
         assert [frame["currency"] for frame in frames] == ["BTC"] * count
 
 
+def test_the_code_for_an_unknown_instrument_in_an_order() -> None:
+    for code in (-32602, 13020, 10020):
+        bench = Bench(rules={"unknown_instrument_code": code})
+        conn = bench.login()
+        unknown = BID | {"instrument_name": "BTC-NEVER"}
+        assert bench.error(conn, "private/buy", **unknown)["code"] == code
+        assert bench.error(conn, "public/ticker", **unknown)["code"] == -32602
+
+
+def test_how_long_an_idle_socket_lives() -> None:
+    bench = Bench(rules={"idle_seconds": 600})
+    conn = bench.open()
+    bench.pass_time(599)
+    assert conn not in bench.closes
+    bench.pass_time(2)
+    assert bench.closes[conn] == (1006, "idle")
+
+
+def test_how_often_the_slow_channels_speak() -> None:
+    bench = Bench(rules={"agg2_seconds": 2})
+    conn = bench.login()
+    name = f"trades.{PERP}.agg2"
+    bench.call(conn, "public/subscribe", channels=[name])
+    for _ in range(8):
+        bench.call(conn, "private/buy", **TAKE)
+        bench.pass_time(0.5)
+    assert len(bench.frames(conn, name)) == 2
+
+
 def orders_of_frames(shuffled: bool) -> list[tuple[str, ...]]:
     """In which order the channels spoke of each of twenty fills."""
     bench = Bench(rules={"shuffled_frames": shuffled})

@@ -211,3 +211,15 @@ def test_logins_are_noted_and_told_to_the_account() -> None:
     ]
     log = bench.call(conn, "private/get_access_log", count=2)
     assert (log["records_total"], log["data"]) == (3, told[::-1])
+
+
+def test_a_list_in_the_query_of_an_http_get_is_json() -> None:
+    bench = Bench(accounts=ACCOUNTS)
+    conn = bench.open()
+    login(bench, conn)
+    bench.call(conn, "private/buy", **BID)
+    pair = b64encode(f"key-ann:{SECRET}".encode()).decode()
+    target = '/api/v2/private/cancel_all_by_kind_or_type?currency=["BTC"]&kind=["future"]'
+    assert http(bench, target, f"Basic {pair}")[1]["result"] == 1
+    ids = "/api/v2/private/get_order_margin_by_ids?ids=nonsense"
+    assert http(bench, ids, f"Basic {pair}")[1]["error"]["data"]["param"] == "ids"
