@@ -96,14 +96,27 @@ def ledger_of(account: Mapping[str, Any]) -> ExchangeLedger:
 
 
 class Auditor:
-    """Hears everything; `verdicts()` says what held. `grace_ms` is allowed beyond the lease's end."""
+    """Hears everything; `verdicts()` says what held. `grace_ms` is allowed beyond the lease's end.
+
+    Where messages are late on purpose, an OMS may hear of a kill by `kill_heard_ms` later than we, and a
+    mark may `drift` by a larger share between an order's approval and the position that shows it.
+    """
 
     name = "auditor"
     links: tuple[str, ...] = ()
     remembers: tuple[str, ...] = ()
 
-    def __init__(self, grace_ms: int = 1_500, unexplained_max_btc: float = 1e-5) -> None:
+    def __init__(
+        self,
+        grace_ms: int = 1_500,
+        unexplained_max_btc: float = 1e-5,
+        kill_heard_ms: int = 0,
+        drift: float = 0.01,
+    ) -> None:
         self.grace = Nanos(grace_ms * MILLISECOND)
+        self.first_broken: tuple[str, str] | None = None
+        self._kill_heard = Nanos(kill_heard_ms * MILLISECOND)
+        self._drift = drift
         self.unexplained_max_btc = unexplained_max_btc
         self.counts: dict[str, int] = {}
         self.tick_to_order_us: deque[float] = deque(maxlen=_LATENCIES)
@@ -234,7 +247,8 @@ class Auditor:
         if known is None and order.state is OrderState.PENDING:
             self._count("orders_placed")
             if self._killed_at is not None:
-                allowed = order.purpose is not Purpose.QUOTE or order.ts <= self._killed_at
+                heard = self._killed_at + self._kill_heard
+                allowed = order.purpose is not Purpose.QUOTE or order.ts <= heard
                 self._check("kill_is_final", allowed, lambda: f"{order.label} at {now}")
 
     def _forget_orders_before(self, started: Nanos) -> None:
@@ -282,7 +296,9 @@ class Auditor:
         worst, limit = self.worst_delta(), self.lease.hard_limit
         # An amount fixed in USD drifts in BTC with the mark between two evaluations.
         self._check(
-            "within_hard_limit", worst <= limit * 1.01, lambda: f"{worst:.4f} beyond {limit} BTC"
+            "within_hard_limit",
+            worst <= limit * (1.0 + self._drift),
+            lambda: f"{worst:.4f} beyond {limit} BTC",
         )
 
     def _look(self, now: Nanos) -> None:
@@ -291,7 +307,12 @@ class Auditor:
         oms = self.health.get("oms")
         if oms is None or now - oms.ts > _OMS_SILENT:
             return  # What a silent OMS left is for the exchange's own ledger to say.
-        resting = [o for o in self.orders.values() if o.purpose is Purpose.QUOTE]
+        # So it is with an order whose outcome nobody knows.
+        resting = [
+            order
+            for order in self.orders.values()
+            if order.purpose is Purpose.QUOTE and order.state is not OrderState.UNKNOWN
+        ]
         late = now > self._covered_until + self.grace
         self._check(
             "lease_covers_orders",
@@ -344,5 +365,9 @@ class Auditor:
 
     def _check(self, rule: str, held: bool, witness: Callable[[], str]) -> None:
         self._checks[rule] += 1
-        if not held and len(self._broken[rule]) < _WITNESSES:
+        if held:
+            return
+        if self.first_broken is None:
+            self.first_broken = (rule, witness())
+        if len(self._broken[rule]) < _WITNESSES:
             self._broken[rule].append(witness())

@@ -11,15 +11,16 @@ from backtest.invariants import Auditor, ExchangeLedger, Verdict, ledger_of
 from backtest.latency import Latencies
 from backtest.world import World
 from mock_deribit.core import MockDeribit
-from mock_deribit.exchange.listing import btc_listings
+from mock_deribit.exchange.listing import Listing, btc_listings
 from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
 from mock_deribit.settings import MockSettings
 from services.system import CORES, build
 from shared.dispatch import Journal
-from shared.kernel import Effects, Event, Nanos, Publish, Wake
+from shared.kernel import Core, Effects, Event, Nanos, Publish, Store, Wake
 from shared.messages import Kill, Pause, Resume
 from shared.params import Params
+from shared.state import KILL_LATCH, latch_of, write_latch
 from shared.units import SECOND
 
 VENUE = "deribit"
@@ -28,7 +29,7 @@ _LAST_WORDS_S = 2
 
 
 class Operator:
-    """A gateway of one line: what it is told, it says."""
+    """A gateway of one line: what it is told, it says; a kill is stored before, as the real one does."""
 
     name = "gateway"
     links: tuple[str, ...] = ()
@@ -36,7 +37,13 @@ class Operator:
 
     def handle(self, now: Nanos, event: Event) -> Effects:
         """Pass an operator's command on."""
-        return [Publish(event)] if isinstance(event, Pause | Resume | Kill) else []
+        match event:
+            case Kill():
+                return [Store(KILL_LATCH, write_latch(latch_of(event))), Publish(event)]
+            case Pause() | Resume():
+                return [Publish(event)]
+            case _:
+                return []
 
 
 class Stage:
@@ -52,17 +59,23 @@ class Stage:
         settings: MockSettings,
         latencies: Latencies | None = None,
         journal: Journal | None = None,
+        listings: tuple[Listing, ...] | None = None,
+        auditor: Auditor | None = None,
+        ear: Core | None = None,
     ) -> None:
+        """`ear` hears the bus in the auditor's stead, and must let it hear."""
         self.params = params
         settings = settings.with_secrets(_SECRET)
         self._key = (settings.accounts[0].client_id, settings.accounts[0].client_secret)
         self._account = settings.accounts[0].name
-        listings = btc_listings(start, settings.maker_fee, settings.taker_fee)
+        if listings is None:
+            listings = btc_listings(start, settings.maker_fee, settings.taker_fee)
         self.exchange = MockDeribit(start, settings, listings, market)
         self.world = World(start=start, seed=seed, latencies=latencies, journal=journal)
         self.world.add_exchange(VENUE, self.exchange)
-        self.auditor = Auditor(unexplained_max_btc=params.risk.unexplained_max_btc)
-        self.world.host(self.auditor)
+        unexplained = params.risk.unexplained_max_btc
+        self.auditor = auditor or Auditor(unexplained_max_btc=unexplained)
+        self.world.host(ear or self.auditor)
         self.world.host(Operator())
         for name in CORES:
             self.raise_service(name)
@@ -102,9 +115,13 @@ class Stage:
         orders = books["accounts"][self._account]["open_orders"]
         return [o["label"] for o in orders if instrument in (None, o["instrument"])]
 
-    def audit(self) -> list[Verdict]:
-        """Take the orders out of the market, compare with the exchange, give the verdicts."""
+    def stop(self) -> None:
+        """Tell the OMS that its process ends, and wait for its last words."""
         self.world.deliver("oms", Wake(timer="stop"))
         self.run(_LAST_WORDS_S)
+
+    def audit(self) -> list[Verdict]:
+        """Take the orders out of the market, compare with the exchange, give the verdicts."""
+        self.stop()
         self.auditor.compare_with_exchange(self.ledger())
         return self.auditor.verdicts()

@@ -19,14 +19,26 @@ from typing import Any, Protocol
 import msgspec
 
 from backtest.latency import Latencies, Latency, Path
-from backtest.process import Credentials, Process, Socket
+from backtest.lines import Credentials, Socket
+from backtest.process import Process
 from shared.dispatch import Dispatcher, Journal
 from shared.journal import Header, Record, encode_effects
 from shared.kernel import Core, Event, Message, Nanos
+from shared.subjects import TOPICS
+
+SWITCHING = 101
+"""The HTTP status of a handshake that is accepted."""
+
+Tap = Callable[[Nanos, int, bytes], None]
+"""Told (now, connection, frame) of every frame of a venue, in both directions, when the venue has it."""
 
 
 class Exchange(Protocol):
     """A simulated venue without sockets; what it answers are `Answer`s."""
+
+    def admission(self, peer: str) -> int:
+        """The HTTP status of a handshake from this peer: 101 accepts."""
+        ...
 
     def opened(self, now: Nanos, conn: int, peer: str) -> "Sequence[Answer]":
         """A connection is open."""
@@ -77,12 +89,15 @@ class Port:
 
     def __init__(self, world: "World", exchange: Exchange) -> None:
         self.exchange = exchange
+        self.tap: Tap | None = None
         self._world = world
         self._sockets: dict[int, Socket] = {}
         self._armed: Nanos | None = None
 
-    def open(self, socket: Socket) -> int:
-        """Accept a connection; numbers are unique in the World."""
+    def open(self, socket: Socket) -> int | None:
+        """Accept a connection, or not; numbers are unique in the World."""
+        if self.exchange.admission(socket.peer) != SWITCHING:
+            return None
         conn = self._world.next_conn()
         self._sockets[conn] = socket
         self.take(self.exchange.opened(self._world.now, conn, socket.peer))
@@ -91,6 +106,8 @@ class Port:
     def receive(self, conn: int, frame: bytes) -> None:
         """A frame arrives, unless the connection ended meanwhile."""
         if conn in self._sockets:
+            if self.tap is not None:
+                self.tap(self._world.now, conn, frame)
             self.take(self.exchange.received(self._world.now, conn, frame))
 
     def ask(self, peer: str, credentials: Credentials | None, frame: bytes) -> bytes | None:
@@ -125,6 +142,8 @@ class Port:
                 continue
             data: bytes | None = getattr(answer, "data", None)
             if data is not None:
+                if self.tap is not None:
+                    self.tap(now, answer.conn, data)
                 socket.reply(now, answer.conn, data)
             else:
                 del self._sockets[answer.conn]
@@ -158,6 +177,12 @@ class World:
         self._incarnations: dict[str, int] = {}
         self._paths: dict[str, Path] = {}
         self._checks: list[Callable[[World], None]] = []
+        self._routes: dict[tuple[str, type[Message]], list[tuple[Process, Path]]] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many steps were ever put on the heap."""
+        return self._sequence
 
     def add_exchange(self, name: str, exchange: Exchange) -> None:
         """A venue, reached by processes that name it."""
@@ -182,8 +207,9 @@ class World:
         port = None if venue is None else self._ports[venue]
         name = "+".join(core.name for core in cores)
         process = Process(self, name, cores, port, credentials)
-        process.dispatcher = Dispatcher(cores, lambda: self.now, process, self._journal)
+        process.dispatcher = Dispatcher(cores, process.clock, process, self._journal)
         self._processes.append(process)
+        self._routes.clear()
         process.start(self._incarnations)
 
     def core(self, name: str) -> Core:
@@ -203,9 +229,7 @@ class World:
 
     def kill(self, core: str) -> None:
         """End the process of a core at once, with everything it did not say."""
-        process = self._process(core)
-        self._processes.remove(process)
-        process.kill()
+        self._end(self._process(core))
 
     def cut(self, core: str, link: str, down_for: Nanos) -> None:
         """Sever `bus` or `state` of a core's process for a time, or a venue socket once."""
@@ -213,6 +237,10 @@ class World:
         process.sever(link, "cut by the simulation")
         if link in ("bus", "state"):
             self.schedule(Nanos(self.now + down_for), process.mend, link)
+
+    def process(self, core: str) -> Process | None:
+        """The process that runs a core; None when none does."""
+        return self._find(core)
 
     def call_at(self, at: Nanos, action: Callable[[], None]) -> None:
         """Do something at a time: a fault, an operator's word, a look at the state."""
@@ -255,10 +283,20 @@ class World:
 
     def carry(self, sender: Process, message: Message) -> None:
         """A message on its way to every other process that hears it."""
-        for process in self._processes:
-            if process is not sender and process.hears(message):
-                path = self.path(f"{sender.name}|{process.name}|bus", "bus")
-                self.schedule(path.arrival(self.now), process.hear, message)
+        route = (sender.name, type(message))
+        if route not in self._routes:
+            self._routes[route] = [
+                (process, self.path(f"{sender.name}|{process.name}|bus", "bus"))
+                for process in self._processes
+                if process is not sender and process.hears(message)
+            ]
+        lossy = TOPICS[type(message)].kind == "data"
+        for process, path in self._routes[route]:
+            slow = sender.weather.extra(self.now, "bus") + process.weather.extra(self.now, "bus")
+            held = max(sender.weather.not_before("bus"), process.weather.not_before("bus"))
+            at = path.arrival(self.now, slow, held)
+            for arrival in process.weather.scatter(path, self.now, at) if lossy else (at,):
+                self.schedule(arrival, process.hear, message)
 
     def note_halt(self, process: Process, core: str, reason: str) -> None:
         """A core halted: its process ends as soon as the running step is over."""
@@ -268,6 +306,7 @@ class World:
     def _end(self, process: Process) -> None:
         if process in self._processes:
             self._processes.remove(process)
+            self._routes.clear()
             process.kill()
 
     def _find(self, core: str) -> Process | None:

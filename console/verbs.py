@@ -37,6 +37,11 @@ VERBS = (
         examples=("./mm replay recording.jsonl.gz",),
     ),
     Verb(
+        "simulate",
+        "run the whole system in simulated time under seeded faults, every invariant checked",
+        examples=("./mm simulate --seeds 100", "./mm simulate --replay 7"),
+    ),
+    Verb(
         "bench",
         "measure our speed beside a floor of empty work, in the same run",
         examples=("./mm bench tick-to-order",),

@@ -7,13 +7,14 @@ Every method that takes `now` answers with what must leave by then; `next_wake` 
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from mock_deribit import views
 from mock_deribit.clock import ClockWord
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.events import Event
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.faults import AnswerError, Fault, LoseAnswer, LoseRequest, RequestFault
 from mock_deribit.faults.armed import Armed, Standing
@@ -329,6 +330,11 @@ class MockDeribit:
     def lift_all(self) -> int:
         """Let none wait any more; how many there were."""
         return self._armed.lift_all()
+
+    def watch(self, observer: Callable[[Event], None]) -> Exchange:
+        """The engine, for an auditor who is told its every event from now on."""
+        self._sockets.observer = observer
+        return self._exchange
 
     def ledger(self, now: Nanos) -> views.View:
         """What an auditor compares a client's books with, account by account."""

@@ -4,8 +4,10 @@ Replies, notifications and heartbeats pass the armed faults here on their way to
 half open stays what it is until the other side gives up.
 """
 
+from collections.abc import Callable
+
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.events import HoldEnded, OrderUpdated
+from mock_deribit.exchange.events import Event, HoldEnded, OrderUpdated
 from mock_deribit.exchange.messages import OrderState
 from mock_deribit.faults import CloseSockets, Cut, HalfOpen, SocketFault
 from mock_deribit.faults.armed import Armed
@@ -40,6 +42,7 @@ class Sockets:
         self._armed = armed
         self._outbox = Outbox()
         self._draws = Stream(f"{settings.seed}|mock|wire")
+        self.observer: Callable[[Event], None] | None = None
         self._half_open: dict[int, HalfOpen] = {}
         self._deafened: list[int] = []
 
@@ -111,6 +114,8 @@ class Sockets:
         frames: list[Frame] = []
         late: list[Frame] = []
         for event in self._exchange.drain():
+            if self.observer is not None:
+                self.observer(event)
             if isinstance(event, OrderUpdated) and event.order.state is not OrderState.OPEN:
                 for session in self._venue.sessions.values():
                     session.orders.pop(event.order.order_id, None)

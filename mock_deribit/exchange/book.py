@@ -51,9 +51,8 @@ class Half:
         self.ranks: list[int] = []
         self.before: dict[int, int] = {}
 
-    def add(self, order: Order) -> None:
-        """Let an order join the end of its level, which begins with it if there was none."""
-        rank = self.sign * order.tick
+    def add(self, rank: int, order: Order, lots: int) -> None:
+        """Let an order join the end of a level, which begins with it if there was none."""
         level = self.levels.get(rank)
         if level is None:
             level = self.levels[rank] = Level()
@@ -61,16 +60,15 @@ class Half:
         if rank not in self.before:
             self.before[rank] = level.lots
         level.queue[order.number] = order
-        level.lots += order.lots - order.filled - order.hidden
+        level.lots += lots
 
-    def take(self, order: Order, lots: int) -> None:
-        """Take lots of an order off its level; with its last it leaves, and the last order ends the level."""
-        rank = self.sign * order.tick
+    def take(self, rank: int, order: Order, lots: int, *, leaves: bool) -> None:
+        """Take lots of an order off its level, which ends with the last of its orders."""
         level = self.levels[rank]
         if rank not in self.before:
             self.before[rank] = level.lots
         level.lots -= lots
-        if lots == order.lots - order.filled - order.hidden:
+        if leaves:
             del level.queue[order.number]
             if not level.queue:
                 del self.levels[rank]
@@ -102,6 +100,11 @@ class Book:
         """The best price of a half in ticks."""
         ranks = self._halves[half].ranks
         return half * ranks[-1] if ranks else None
+
+    def top(self) -> tuple[int | None, int | None]:
+        """Best bid and best ask in ticks."""
+        bids, asks = self.bids.ranks, self.asks.ranks
+        return bids[-1] if bids else None, -asks[-1] if asks else None
 
     def lots_at(self, half: int, tick: int) -> int:
         """The size resting at a price, 0 if none."""
@@ -145,15 +148,19 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Rest an order at the end of its level."""
-        self._halves[order.sign].add(order)
+        half = order.sign
+        self._halves[half].add(half * order.tick, order, order.visible)
 
     def remove(self, order: Order) -> None:
         """Take an order out, whatever is left of it; an iceberg stands here with its present slice."""
-        self._halves[order.sign].take(order, order.visible)
+        half = order.sign
+        self._halves[half].take(half * order.tick, order, order.visible, leaves=True)
 
     def reduce(self, order: Order, lots: int) -> None:
         """Tell the book that `lots` are about to leave a resting order; its place is kept.
 
         An order that loses all it has left leaves the book. The caller then changes the order.
         """
-        self._halves[order.sign].take(order, lots)
+        half = order.sign
+        leaves = lots == order.visible
+        self._halves[half].take(half * order.tick, order, lots, leaves=leaves)

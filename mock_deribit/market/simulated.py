@@ -9,7 +9,6 @@ is the efficient price, published once a second and 200 ms late.
 from collections.abc import Mapping
 
 from mock_deribit.exchange.engine import Exchange
-from mock_deribit.exchange.listing import leader
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.pit import DATED, PERPETUAL, Pit
 from mock_deribit.market.premium import Premium
@@ -56,7 +55,7 @@ class SimulatedMarket:
         self._moved = now
         for listing in exchange.listings:
             instrument = listing.instrument
-            if leader(instrument.index) == self._index:
+            if instrument.index == self._index:
                 profile = PERPETUAL if instrument.perpetual else DATED
                 pit = Pit(
                     exchange,

@@ -5,11 +5,7 @@ queued: the caller decides again from fresh facts when `credits` wakes it.
 """
 
 from services.oms.outbox import Outbox
-from shared.deribit.channels import (
-    mmp_trigger_channel,
-    user_changes_channel,
-    user_portfolio_channel,
-)
+from shared.deribit.channels import user_changes_channel, user_portfolio_channel
 from shared.deribit.credits import Budget, Limit, Priority, RateLimits, pool_name
 from shared.deribit.errors import TOO_MANY_REQUESTS
 from shared.deribit.outputs import (
@@ -43,12 +39,11 @@ class Line:
         self.currency = currency
         self.changes_channel = user_changes_channel(KIND, currency)
         self.portfolio_channel = user_portfolio_channel(currency)
-        self.mmp_channel = mmp_trigger_channel(f"{currency.lower()}_usd")
         self._session = Session(
             SessionConfig(
                 link=LINK,
                 private=True,
-                channels=(self.changes_channel, self.portfolio_channel, self.mmp_channel),
+                channels=(self.changes_channel, self.portfolio_channel),
                 request_timeout=Nanos(params.request_timeout_ms * MILLISECOND),
                 cancel_on_disconnect=True,
             )
@@ -97,7 +92,7 @@ class Line:
 
     def returned(self, method: str) -> None:
         """A request that went another way needs its slot no longer."""
-        self._budget.rescued(method)
+        self._budget.settled(method)
 
     def apply(self, now: Nanos, params: OmsParams) -> None:
         """New parameters, for requests from now on."""

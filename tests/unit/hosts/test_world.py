@@ -37,6 +37,7 @@ FIXED = Latencies(
     order=Constant(3 * MILLISECOND),
     response=Constant(4 * MILLISECOND),
     reconnect=Constant(SECOND),
+    state=Constant(0),
 )
 
 
@@ -62,6 +63,9 @@ class Parrot:
         self.seen: list[tuple[Nanos, int, str]] = []
         self._greeting_at = greeting_at
         self._conns: list[int] = []
+
+    def admission(self, peer: str) -> int:
+        return 101
 
     def opened(self, now: Nanos, conn: int, peer: str) -> Sequence[Reply | Close]:
         self._conns.append(conn)
