@@ -82,7 +82,7 @@ TOPICS: dict[type[Message], Topic] = {
 
 # The auditor is no service: it listens in tests, demos and drills, and says nothing.
 HEARS: dict[str, tuple[type[Message], ...]] = {
-    "marketdata": (ParamsChanged,),
+    "marketdata": (ParamsChanged, Position),
     "quoter": (
         InstrumentListed,
         Book,

@@ -44,7 +44,7 @@ from shared.kernel import (
     Wake,
     WakeAt,
 )
-from shared.messages import Health, ParamsApplied, ParamsChanged
+from shared.messages import Health, ParamsApplied, ParamsChanged, Position
 from shared.params import BadParams, MarketdataParams, Params
 from shared.state import PARAMS, params_of, read_params
 from shared.units import MILLISECOND, MINUTE, SECOND
@@ -75,6 +75,7 @@ class Marketdata:
 
     def __init__(self, params: Params) -> None:
         self._started = Nanos(0)
+        self._held: dict[str, None] = {}
         self._follow(params.marketdata)
 
     def _follow(self, params: MarketdataParams) -> None:
@@ -116,6 +117,8 @@ class Marketdata:
                 return told + self._do(now, self._session.closed(now, event.reason))
             case ParamsChanged():
                 return self._hear_params(now, event)
+            case Position():
+                return self._hear_position(now, event)
             case Restored():
                 return self._restore(event)
             case Started():
@@ -231,13 +234,23 @@ class Marketdata:
                 for name, request in asked if self._session.ready else []:
                     effects += self._request(now, request, Question("interest", name))
         followed = tuple(self._floor.feeds)
-        if not self._roster.settle(now, followed, self._floor.params):
+        if not self._roster.settle(now, followed, self._floor.params, tuple(self._held)):
             return effects
         if self._roster.failure is not None:
             told = Publish(anomaly(now, "listing_failed", self._roster.failure))
             return [*effects, told, WakeAt("roster", Nanos(now + ROSTER_RETRY))]
         effects += self._tell(now, self._floor.follow(now, self._roster.chosen))
         return effects + self._do(now, self._session.want(now, self._floor.channels))
+
+    def _hear_position(self, now: Nanos, position: Position) -> list[Effect]:
+        """Who held something before this process was, must be able to value and to sell it."""
+        name = position.instrument
+        if not position.amount:
+            self._held.pop(name, None)
+            return []
+        news = name not in self._held and name not in self._floor.feeds
+        self._held[name] = None
+        return self._ask_roster(now) if news else []
 
     def _hear_params(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
         answer = ParamsApplied(ts=now, source=self.name, version=message.version)

@@ -60,11 +60,17 @@ class Roster:
                 return
             self._open_interest[name] = ticker.open_interest
 
-    def settle(self, now: Nanos, kept: tuple[str, ...], params: MarketdataParams) -> bool:
+    def settle(
+        self,
+        now: Nanos,
+        kept: tuple[str, ...],
+        params: MarketdataParams,
+        held: tuple[str, ...] = (),
+    ) -> bool:
         """Choose if nothing is awaited any more; True when that ended the round."""
         if self._awaited or self.failure is not None:
             return self.failure is not None
-        chosen = choose(self._listed, self._open_interest, kept, now, params)
+        chosen = choose(self._listed, self._open_interest, kept, now, params, held)
         if not any(one.spec.perpetual for one in chosen):
             self.failure = f"no inverse {BASE} perpetual among {len(self._listed)} listed"
         self.chosen = chosen

@@ -39,12 +39,14 @@ def choose(
     kept: tuple[str, ...],
     now: Nanos,
     params: MarketdataParams,
+    held: tuple[str, ...] = (),
 ) -> tuple[Chosen, ...]:
     """The perpetual first, then dated futures by expiry.
 
     `open_interest` in USD; a future whose open interest is not known counts as liquid. `kept` are
     followed already: they are preferred, and stay beyond the number asked for once they expire too
-    soon to be chosen, so that what was bought in them can be watched and sold.
+    soon to be chosen, so that what was bought in them can be watched and sold. What is `held` is followed
+    to its end in any case: a position without a mark can be neither valued nor hedged.
     """
     futures = dated(listed, now)
     most = max((open_interest.get(spec.name, 0.0) for spec in futures), default=0.0)
@@ -56,6 +58,7 @@ def choose(
     eligible = [spec for spec in futures if spec.expiry - now >= params.expiry_min_h * HOUR]
     names = [spec.name for spec in sorted(eligible, key=preference)[: params.dated_futures]]
     names += [spec.name for spec in futures if spec.name in kept and spec not in eligible]
+    names += held
     perpetual = [spec for spec in listed if _is_ours(spec) and spec.perpetual]
     followed = [spec for spec in futures if spec.name in names]
     roles = ("near", *["far"] * len(followed))

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.faults import CrossedBook, Lock
 from services.marketdata.core import Marketdata
 from shared.kernel import Halt, Nanos, Restored
@@ -16,13 +17,14 @@ from shared.messages import (
     InstrumentListed,
     ParamsApplied,
     ParamsChanged,
+    Position,
     Severity,
     Ticker,
 )
 from shared.messages.codec import encode
 from shared.params import Params, change_params
 from shared.units import SECOND
-from tests.support.exchange import Json
+from tests.support.exchange import START, Json
 from tests.unit.marketdata.scene import PERPETUAL, Scene
 
 
@@ -171,6 +173,38 @@ def test_unusable_parameters_are_refused_by_name() -> None:
     answer = scene.heard(ParamsApplied)[-1]
     assert not answer.applied
     assert "marketdata.stale_ms" in answer.reason
+
+
+def held(scene: Scene, instrument: str, amount: float) -> Position:
+    """What the OMS says of a position."""
+    return Position(
+        ts=scene.now,
+        instrument=instrument,
+        amount=amount,
+        average_price=60_000.0,
+        realized=0.0,
+        fees=0.0,
+        fills=1,
+        working_buy=0.0,
+        working_sell=0.0,
+        version=1,
+        reconciled=scene.now,
+    )
+
+
+def test_a_future_that_is_held_is_followed_although_it_would_not_be_chosen() -> None:
+    scene = Scene({"marketdata.dated_futures": 0}).connect()
+    scene.pass_time(0.5)
+    assert [one.instrument for one in scene.heard(InstrumentListed)] == [PERPETUAL]
+    future = max(one.name for one in btc_listings(START) if one.name != PERPETUAL)
+    asked = len(scene.asked("public/get_instruments"))
+    scene.tell(held(scene, future, 0.0))
+    scene.tell(held(scene, PERPETUAL, 100.0))
+    assert len(scene.asked("public/get_instruments")) == asked
+    scene.tell(held(scene, future, -100.0))
+    scene.pass_time(0.5)
+    assert [one.instrument for one in scene.heard(InstrumentListed)] == [PERPETUAL, future]
+    assert scene.state(future) is FeedState.LIVE
 
 
 def test_stored_parameters_are_restored_and_bad_ones_halt() -> None:

@@ -91,6 +91,11 @@ def test_a_followed_future_near_its_end_stays_beside_its_successor() -> None:
     ]
 
 
+def test_what_is_held_is_followed_to_its_end_beside_what_is_chosen() -> None:
+    chosen = choose(LISTED, {}, (), NOW, MarketdataParams(dated_futures=1), held=("DAY", "QUARTER"))
+    assert [one.spec.name for one in chosen] == ["BTC-PERPETUAL", "DAY", "WEEK", "QUARTER"]
+
+
 def test_expired_delivered_and_foreign_contracts_are_not_followed() -> None:
     listed = (
         PERPETUAL,
