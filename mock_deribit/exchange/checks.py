@@ -237,18 +237,23 @@ def reducible(account: Account, position: Position, sign: int, but: str = "") ->
 
 def self_match(
     account: Account, contract: Contract, sign: int, tick: int, lots: int, kin: Kin
-) -> bool:
-    """Whether, in reject mode, an order would reach one that it must not trade with."""
+) -> str:
+    """Why, in reject mode, an order must not go on: it would reach one of its owner's. "" if not."""
     if account.self_match is _CANCEL_MAKER:
-        return False
+        return ""
     left = lots
     for maker in contract.book.reach(sign, tick):
         if left <= 0:
             break
         if kin(account, maker.account):
-            return True
+            return overlap(account.name, maker.account)
         left -= maker.visible
-    return False
+    return ""
+
+
+def overlap(name: str, other: str) -> str:
+    """The cancel reason of an order that met one of the same owner's."""
+    return "order_overlap" if name == other else "order_overlap_another_sub"
 
 
 def fillable(

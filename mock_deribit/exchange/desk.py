@@ -59,12 +59,13 @@ UNDER_PLAIN_PROTECTION = Tag(group="")
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A request that has passed every check; `overlaps`: it is to be answered with a cancelled order."""
+    """A request that has passed every check; `overlap`: why it is to be answered with a cancelled
+    order, "" if it is not."""
 
     sign: int
     tick: int
     lots: int
-    overlaps: bool
+    overlap: str
     takes: bool
 
 
@@ -130,8 +131,8 @@ class Desk:
         if tag is not PLAIN:
             order.group, order.is_liquidation = tag.group, tag.liquidation
             order.quote_id, order.quote_set_id = tag.quote_id, tag.quote_set_id
-        if draft.overlaps:
-            return self._execution.overlapped(now, account, contract, order)
+        if draft.overlap:
+            return self._execution.overlapped(now, account, contract, order, draft.overlap)
         return self._execution.execute(now, account, contract, order)
 
     def draft(
@@ -162,8 +163,8 @@ class Desk:
             refused = checks.margin(account, contract, sign, lots)
         if refused is not None:
             return refused
-        overlaps = takes and self._overlaps(account, contract, sign, tick, lots)
-        if overlaps and self._rules.overlap_answer == "error":
+        overlap = self._overlap(account, contract, sign, tick, lots) if takes else ""
+        if overlap and self._rules.overlap_answer == "error":
             return checks.OVERLAP
         if (
             request.time_in_force is _FOK
@@ -171,7 +172,7 @@ class Desk:
             and not checks.fillable(account, contract, sign, tick, lots, self._execution.kin)
         ):
             return checks.NOT_FILLABLE
-        return Draft(sign, tick, lots, overlaps, takes)
+        return Draft(sign, tick, lots, overlap, takes)
 
     def edit(
         self,
@@ -258,7 +259,7 @@ class Desk:
             refused = self._covered(now, account, contract, tag, place, but=order.order_id)
         else:
             refused = checks.margin(account, contract, order.sign, lots - order.lots)
-        if refused is None and takes and self._overlaps(account, contract, order.sign, tick, left):
+        if refused is None and takes and self._overlap(account, contract, order.sign, tick, left):
             refused = checks.OVERLAP
         if refused is not None:
             return refused
@@ -273,9 +274,9 @@ class Desk:
         self._execution.commit(now)
         return order.view()
 
-    def _overlaps(
+    def _overlap(
         self, account: Account, contract: Contract, sign: int, tick: int, lots: int
-    ) -> bool:
+    ) -> str:
         return checks.self_match(account, contract, sign, tick, lots, self._execution.kin)
 
     def _covered(

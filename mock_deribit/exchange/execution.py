@@ -93,9 +93,11 @@ class Execution:
         self.commit(now)
         return Placed(view, trades)
 
-    def overlapped(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
+    def overlapped(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
+    ) -> Placed:
         """Answer an order that would meet its owner's with a cancelled one."""
-        order.state, order.cancel_reason = _CANCELLED, "order_overlap"
+        order.state, order.cancel_reason = _CANCELLED, reason
         self._outbox.touch(contract)
         self._outbox.order(account, order)
         view = account.closed[order.order_id] = order.view()
@@ -173,12 +175,11 @@ class Execution:
             if owner is account or (
                 account.self_match_extended and self.kin(account, maker.account)
             ):
-                another = "" if owner is account else "_another_sub"
+                reason = checks.overlap(account.name, maker.account)
                 if account.self_match is _REJECT_TAKER:
-                    order.state = _CANCELLED
-                    order.cancel_reason = "order_overlap" + another
+                    order.state, order.cancel_reason = _CANCELLED, reason
                     break
-                self.close(now, owner, contract, maker, "order_overlap" + another)
+                self.close(now, owner, contract, maker, reason)
                 continue
             lots = min(order.remaining, maker.visible)
             taken, made = self._clearing.trade(
