@@ -32,6 +32,7 @@ from shared.units import HOUR, Side, is_multiple, on_grid, round_down, round_up
 QUANTA = 10**18
 """Quanta in a coin."""
 _SETTLEMENTS_MAX = 1_000
+_FEE_MAX = 0.1
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
@@ -128,9 +129,12 @@ class Contract:
     ) -> None:
         """Give the instrument another tick or other fees; what rests stays where it is.
 
-        Raises ValueError for a tick that is no multiple of the listing's grid.
+        Raises ValueError for a tick that is no multiple of the listing's grid, and for a fee beyond a tenth.
         """
         present = self.instrument
+        for fee in (maker_fee, taker_fee):
+            if fee is not None and not abs(fee) <= _FEE_MAX:
+                raise ValueError(f"a fee is a fraction within {_FEE_MAX} either way, got {fee}")
         steps = present.tick_steps if tick_steps is None else tick_steps
         wanted = present.tick if tick is None else tick
         for size in (wanted, *(step.tick for step in steps)):

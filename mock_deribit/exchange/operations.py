@@ -17,6 +17,9 @@ from shared.instruments import BookState, TickStep
 from shared.kernel import Nanos
 from shared.units import MILLISECOND
 
+_DEPOSIT_MAX = 1e12
+_INDEX_MAX = 1e8
+
 
 class Operations(Inquiry):
     """The exchange as its operator sees it."""
@@ -67,7 +70,9 @@ class Operations(Inquiry):
             self._ledger.deposit(self._now, account, currency, quanta(amount))
 
     def deposit(self, now: Nanos, account: str, currency: str, amount: float) -> None:
-        """Add coin to an account's balance (negative withdraws)."""
+        """Add coin to an account's balance (negative withdraws). Raises ValueError beyond 1e12."""
+        if not abs(amount) <= _DEPOSIT_MAX:
+            raise ValueError(f"a deposit is at most {_DEPOSIT_MAX:g} either way, got {amount}")
         self.advance(now)
         owner = self._accounts[account]
         self._ledger.deposit(now, owner, currency, quanta(amount))
@@ -91,10 +96,13 @@ class Operations(Inquiry):
     # -- prices and books ------------------------------------------------------------------------
 
     def set_index(self, now: Nanos, index: str, price: float) -> None:
-        """Publish an index price; what is pegged to it follows."""
-        self.advance(now)
+        """Publish an index price; what is pegged to it follows. Raises ValueError for one that cannot
+        be."""
         if index not in self._indices:
             raise KeyError(f"no index {index!r}; known: {', '.join(self._indices)}")
+        if not 0.0 < price <= _INDEX_MAX:
+            raise ValueError(f"an index is positive and at most {_INDEX_MAX:g}, got {price}")
+        self.advance(now)
         self._publish(now, index, price)
         for pegged in self._pegs.get(index, ()):
             self._publish(now, pegged, price)

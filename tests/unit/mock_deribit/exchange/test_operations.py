@@ -49,6 +49,29 @@ def test_a_tick_off_the_grid_changes_nothing(floor: Floor, tick: float) -> None:
     accepted(floor.send("alice", Side.BUY, 10.0, 59_000.5))
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -0.2, 0.2])
+def test_a_fee_that_cannot_be_changes_nothing(floor: Floor, wrong: float) -> None:
+    with pytest.raises(ValueError, match="a fee is a fraction"):
+        floor.exchange.set_fees(floor.now, PERPETUAL, maker=0.0, taker=wrong)
+    floor.trade("alice", "bob", 600.0, 60_000.0)
+    assert floor.exchange.user_trades("bob")[0].fee == 1.5e-6
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 0.0, -1.0, 1e9])
+def test_an_index_that_cannot_be_changes_nothing(floor: Floor, wrong: float) -> None:
+    with pytest.raises(ValueError, match="an index is positive"):
+        floor.exchange.set_index(floor.now, "btc_usd", wrong)
+    assert floor.exchange.index_price("btc_usd") == 60_000.0
+    assert floor.exchange.drain() == []
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1e13])
+def test_a_deposit_that_cannot_be_changes_nothing(floor: Floor, wrong: float) -> None:
+    with pytest.raises(ValueError, match="a deposit is at most"):
+        floor.exchange.deposit(floor.now, "alice", "BTC", wrong)
+    assert floor.exchange.portfolio("alice", "BTC").balance == 1.0
+
+
 def test_new_fees_are_charged_from_now_on(floor: Floor) -> None:
     floor.trade("alice", "bob", 600.0, 60_000.0)
     floor.exchange.set_fees(floor.now, PERPETUAL, maker=-0.0001)
