@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from bench import per_message, tick_to_order
+from bench import engine, exchange, per_message, sockets, tick_to_order
+from bench.crowd import LATE_S
+from bench.orders import ACCOUNTS, MIX
 from bench.stacks import MATCHING_PER_S
 
 _WIDTH = 34
@@ -73,6 +75,89 @@ def per_message_lines(report: per_message.Report) -> Iterable[str]:
     yield ""
     for step in report.steps:
         yield f"{step.name:<40}{step.ns:>10,.0f}{step.ratio:>9.2f}x"
+
+
+def exchange_lines(report: exchange.Report) -> Iterable[str]:
+    """The core, the sockets and the start of the mock exchange, each beside its floor."""
+    yield "exchange: the mock Deribit"
+    yield from head(report.engine.header)
+    yield ""
+    yield from _engine_lines(report.engine)
+    yield ""
+    yield from _socket_lines(report.sockets)
+    yield ""
+    start = report.start
+    yield (
+        f"start: {start.exchange_s:.2f} s from exec to the ready line; an interpreter that only imports "
+        f"its libraries {start.floor_s:.2f} s; {start.ratio:.2f}x ({start.rounds} rounds, in turns)"
+    )
+
+
+def _engine_lines(report: engine.Report) -> Iterable[str]:
+    mix = ", ".join(f"{share} % {kind}" for kind, share in MIX.items())
+    yield f"engine: order operations of {len(ACCOUNTS)} ordinary accounts with margin; {mix}"
+    yield (
+        f"{report.fills_per_op:.2f} fills and {report.events_per_op:.1f} events an operation, "
+        f"{report.refused_share:.1%} refused; {report.rounds} rounds of {report.ops:,}, in turns; medians; "
+        "rates of one core's CPU, quantiles of the wall"
+    )
+    titles = ("ops/s", "CPU us", "p50 us", "p99 us", *MIX, "to floor")
+    yield f"{'':<{_WIDTH}}" + "".join(f"{title:>{_column(title)}}" for title in titles)
+    for row in report.rows:
+        cells = (
+            f"{row.ops_per_s:,.0f}",
+            f"{row.cpu_us:.1f}",
+            f"{row.latency_us.p50:.1f}",
+            f"{row.latency_us.p99:.1f}",
+            *(f"{row.p50_us[kind]:.1f}" for kind in MIX),
+            f"{row.ratio:.2f}x",
+        )
+        table = zip(titles, cells, strict=True)
+        yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
+    if report.memory is not None:
+        memory = report.memory
+        yield (
+            f"memory: {memory.fresh_mb:.0f} MB fresh; {memory.full_mb:.0f} MB after "
+            f"{memory.full_after_ops:,} operations, when all it remembers is full; "
+            f"{memory.after_mb:.0f} MB {memory.ops:,} operations later"
+        )
+
+
+def _socket_lines(report: sockets.Report) -> Iterable[str]:
+    drive = report.drive
+    yield (
+        f"sockets: {drive.clients} WebSockets in another process follow one raw book; every order request "
+        "changes it once, so each is a frame to all"
+    )
+    yield (
+        f"{drive.rounds} rounds of {drive.seconds:g} s, in turns; lag from when a request was due to its "
+        f"frame; late: frames not there {LATE_S * 1e3:.0f} ms after the last request was due"
+    )
+    titles = ("in/s", "out/s", "lag p50 ms", "p99 ms", "reply p50 ms", "late", "CPU", "us/frame")
+    yield f"{'':<{_WIDTH}}" + "".join(f"{title:>{_column(title)}}" for title in titles)
+    for row in report.rows:
+        cells = (
+            f"{row.rate:,.0f}",
+            f"{row.frames_per_s:,.0f}",
+            f"{row.lag_ms.p50:.1f}",
+            f"{row.lag_ms.p99:.1f}",
+            f"{row.answer_ms.p50:.1f}",
+            f"{row.late:,}",
+            f"{row.server_cpu:.0%}",
+            f"{row.server_us_per_frame:.1f}",
+        )
+        table = zip(titles, cells, strict=True)
+        yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
+    yield f"exchange / floor: CPU {report.ratio:.2f}x"
+    if report.keeps_up_at == drive.rate:
+        yield "nothing fell behind"
+    elif report.keeps_up_at is None:
+        yield "FELL BEHIND at every rate that was tried"
+    else:
+        yield (
+            f"FELL BEHIND at {drive.rate:,.0f} requests/s; keeps up at {report.keeps_up_at:,.0f}, "
+            f"{report.keeps_up_at * drive.clients:,.0f} frames/s"
+        )
 
 
 def _health(row: tick_to_order.Row) -> Iterable[str]:

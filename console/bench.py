@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import per_message, printing, tick_to_order
+from bench import exchange, per_message, printing, sockets, tick_to_order
 from bench.quantiles import NotMeasured
 from console.processes import ChildDied
 from console.servers import ServerFailed
@@ -19,6 +19,7 @@ from console.servers import ServerFailed
 _BENCHES = {
     "tick-to-order": "book frame to order frame: over NATS and in one process, beside empty hops",
     "core": "CPU of one message, from the frame's bytes to a quote, beside a bare decode",
+    "exchange": "the mock exchange: its core, its sockets, its start, beside floors",
     "list": "these lines",
 }
 
@@ -26,7 +27,9 @@ _BENCHES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which one, and how hard."""
     parser.add_argument("bench", choices=_BENCHES, help="; ".join(map(": ".join, _BENCHES.items())))
-    parser.add_argument("--rate", type=_positive, default=1000.0, help="book frames a second")
+    parser.add_argument(
+        "--rate", type=_positive, default=1000.0, help="book frames a second; requests"
+    )
     parser.add_argument("--moves", type=_positive, default=40.0, help="requotes a second, up to 45")
     parser.add_argument("--seconds", type=_positive, default=6.0, help="length of a round")
     parser.add_argument("--rounds", type=_whole, help="rounds of every row; default 3, core 15")
@@ -56,10 +59,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(
     args: argparse.Namespace,
-) -> tuple[tick_to_order.Report | per_message.Report, Iterable[str]]:
+) -> tuple[tick_to_order.Report | per_message.Report | exchange.Report, Iterable[str]]:
     if args.bench == "core":
         cores = per_message.measure(args.rounds or 15)
         return cores, printing.per_message_lines(cores)
+    if args.bench == "exchange":
+        hard = sockets.Drive(rate=args.rate, seconds=args.seconds, rounds=args.rounds or 3)
+        mock = exchange.measure(hard)
+        return mock, printing.exchange_lines(mock)
     drive = tick_to_order.Drive(
         rate=args.rate, moves=args.moves, seconds=args.seconds, rounds=args.rounds or 3
     )

@@ -165,16 +165,16 @@ class Position:
         margin = contract.initial_margin(self.lots)
         listing, perpetual = contract.listing, contract.instrument.perpetual
         rate = listing.initial_margin_rate + listing.margin_slope * abs(delta)
-        unit = contract.margin_unit()
+        unit, size = contract.margin_unit(), _shown(delta, 9)
         return PositionView(
             instrument=contract.name,
             size=contract.amount(self.lots),
-            size_currency=_shown(delta, 9),
+            size_currency=size,
             average_price=_shown(self.average_price, 4),
             mark_price=valuation.mark,
             index_price=valuation.index,
             settlement_price=contract.settlement_price,
-            delta=_shown(delta, 9),
+            delta=size,
             initial_margin=_shown(margin * unit, 9),
             maintenance_margin=_shown(contract.maintenance_margin(self.lots) * unit, 9),
             open_orders_margin=_shown((self.initial_margin() - margin) * unit, 9),
@@ -321,24 +321,26 @@ class Account:
             deltas[index] = _shown(deltas.get(index, 0.0) + delta, 9)
         total = coin(sum(position.total() for position in positions), 8)
         free, kept = equity / QUANTA - initial, min(balance, equity) / QUANTA - initial
+        owned, delta = coin(equity, 8), _shown(sum(deltas.values()), 9)
+        initial, maintenance = _shown(initial, 8), _shown(maintenance, 8)
         return PortfolioView(
             currency=currency,
             balance=coin(balance, 8),
-            equity=coin(equity, 8),
-            margin_balance=coin(equity, 8),
+            equity=owned,
+            margin_balance=owned,
             available_funds=_shown(free, 8),
             available_withdrawal_funds=_shown(max(0.0, kept), 8),
-            initial_margin=_shown(initial, 8),
-            maintenance_margin=_shown(maintenance, 8),
-            projected_initial_margin=_shown(initial, 8),
-            projected_maintenance_margin=_shown(maintenance, 8),
+            initial_margin=initial,
+            maintenance_margin=maintenance,
+            projected_initial_margin=initial,
+            projected_maintenance_margin=maintenance,
             session_rpl=coin(equity - balance - upl, 8),
             session_upl=coin(upl, 8),
             total_pl=total,
             futures_pl=total,
-            delta_total=_shown(sum(deltas.values()), 9),
+            delta_total=delta,
             delta_total_map=deltas,
-            projected_delta_total=_shown(sum(deltas.values()), 9),
+            projected_delta_total=delta,
         )
 
 
