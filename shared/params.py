@@ -129,6 +129,26 @@ class OmsParams(Section):
         default=6, description="requests of the burst kept for cancels and hedges"
     )
 
+    mmp: Annotated[
+        Literal["on", "off"],
+        Field(description="quote under market maker protection where the account has it"),
+    ] = "on"
+    mmp_interval_s: Annotated[int, Field(ge=1, le=3_600)] = Field(
+        default=2, description="window in which the protection counts what trades, s"
+    )
+    mmp_frozen_s: Annotated[int, Field(ge=0, le=3_600)] = Field(
+        default=5, description="out of the market after the protection has acted, at least, s"
+    )
+    mmp_quantity_btc: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=0.4, description="bought plus sold within the window beyond which it acts"
+    )
+    mmp_delta_btc: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=0.25, description="bought less sold within the window beyond which it acts"
+    )
+    mmp_quote_max_btc: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=0.5, description="most that may rest on one side of one instrument"
+    )
+
 
 class RiskParams(Section):
     """Limits, in BTC of net delta over all instruments, and what happens at each."""
@@ -232,6 +252,10 @@ class Params(Section):
         _ascending(
             ("oms.reconcile_s * 1000", 1000 * oms.reconcile_s),
             ("risk.position_age_max_ms", risk.position_age_max_ms),
+        )
+        _ascending(
+            ("oms.mmp_delta_btc", oms.mmp_delta_btc),
+            ("oms.mmp_quantity_btc", oms.mmp_quantity_btc),
         )
         _ascending(("oms.reserve", oms.reserve), ("oms.burst", oms.burst))
         if quoter.order_size_btc > risk.soft_limit_btc:

@@ -3,6 +3,7 @@
 Owns nothing but the routing and the timers. Whether orders may rest is known to `permission`, which should
 to `desk`, which may to `gate`; orders live in `orders`, positions in `inventory`, the socket in `session`;
 what must be gone, and whether it is, to `sweep`, with the way to the exchange beside the socket in `second`;
+the exchange's own brake in `protection`;
 what the exchange says goes through `venue`, and its record is held against ours in `reconcile`.
 """
 
@@ -13,6 +14,7 @@ from services.oms.order import IllegalMove
 from services.oms.orders import Orders, Superseded
 from services.oms.outbox import Outbox
 from services.oms.permission import Permission
+from services.oms.protection import Protection
 from services.oms.second import LINK as HTTP
 from services.oms.session import LINK, Line
 from services.oms.sweep import Sweep
@@ -76,9 +78,12 @@ class Oms:
         self._permission = Permission()
         self._line = Line(self._out, params.oms, currency)
         shared_parts = (self._out, self._orders, self._inventory, self._permission, self._line)
-        self._desk = Desk(*shared_parts, params.oms)
+        self._protection = Protection(
+            self._out, self._inventory, self._permission, self._line, params.oms
+        )
+        self._desk = Desk(*shared_parts, self._protection, params.oms)
         self._sweep = Sweep(self._out, self._orders, self._permission, self._line)
-        self._venue = Venue(*shared_parts, self._desk, self._sweep)
+        self._venue = Venue(*shared_parts, self._desk, self._sweep, self._protection)
         self._started = Nanos(0)
         self._farewell_said = False
 
@@ -186,7 +191,7 @@ class Oms:
 
     def _apply(self, now: Nanos, params: Params) -> None:
         self._params = params
-        self._desk.params = params.oms
+        self._desk.params = self._protection.params = params.oms
         self._line.apply(now, params.oms)
 
     def _restored(self, now: Nanos, restored: Restored) -> None:
@@ -227,6 +232,9 @@ class Oms:
         match timer:
             case "venue":
                 self._venue.hear(now, self._line.woke(now))
+            case "protection":
+                self._protection.look(now)
+                self._desk.steer_all(now)
             case "http":
                 self._sweep.overdue(now)
             case "beat":
@@ -242,6 +250,7 @@ class Oms:
 
     def _beat(self, now: Nanos) -> None:
         self._out.wake("beat", Nanos(now + BEAT))
+        self._protection.look(now)
         self._desk.steer_all(now)
         age = now - self._inventory.reconciled
         due = age >= from_seconds(self._params.oms.reconcile_s)

@@ -15,6 +15,7 @@ from services.oms.order import Order
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
 from services.oms.permission import Permission
+from services.oms.protection import Protection
 from services.oms.session import Line
 from services.oms.wire import Wire
 from shared.kernel import Nanos
@@ -45,6 +46,7 @@ class Desk:
         inventory: Inventory,
         permission: Permission,
         line: Line,
+        protection: Protection,
         params: OmsParams,
     ) -> None:
         self._out = out
@@ -53,7 +55,7 @@ class Desk:
         self._permission = permission
         self._line = line
         self.params = params
-        self.wire = Wire(out, orders, line)
+        self.wire = Wire(out, orders, line, protection)
         self.tickers: dict[str, Ticker] = {}
         self.marks: dict[str, float] = {}
         self._rejections: dict[tuple[str, Side], Rejection] = {}

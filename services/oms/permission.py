@@ -26,6 +26,10 @@ class Permission:
         self.disputed = False
         """Starting again, because positions differ from the exchange's."""
         self.stopping = False
+        self.unprotected = False
+        """Market maker protection is to be set and was not read back yet."""
+        self.frozen = False
+        """Market maker protection has acted."""
         self.latch: Latch | None = None
         self.lease: Lease | None = None
         self.feeds: dict[str, FeedStatus] = {}
@@ -85,6 +89,8 @@ class Permission:
             return f"link_{min(self.down)}"
         if self.starting:
             return "position_mismatch" if self.disputed else "starting"
+        if self.unprotected or self.frozen:
+            return "mmp_frozen" if self.frozen else "mmp_not_set"
         if self.lease is None:
             return "no_lease"
         if self.lease.mode in (Mode.PAUSED, Mode.KILLED):

@@ -22,7 +22,7 @@ from shared.messages import Severity
 from shared.units import SECOND
 
 LINK = "http"
-TIMEOUT = Nanos(3 * SECOND)
+TIMEOUT = Nanos(1 * SECOND)
 
 
 class ForCancel(msgspec.Struct, frozen=True):

@@ -5,7 +5,11 @@ queued: the caller decides again from fresh facts when `credits` wakes it.
 """
 
 from services.oms.outbox import Outbox
-from shared.deribit.channels import user_changes_channel, user_portfolio_channel
+from shared.deribit.channels import (
+    mmp_trigger_channel,
+    user_changes_channel,
+    user_portfolio_channel,
+)
 from shared.deribit.credits import Budget, Limit, Priority, RateLimits, pool_name
 from shared.deribit.errors import TOO_MANY_REQUESTS
 from shared.deribit.outputs import (
@@ -39,11 +43,12 @@ class Line:
         self.currency = currency
         self.changes_channel = user_changes_channel(KIND, currency)
         self.portfolio_channel = user_portfolio_channel(currency)
+        self.mmp_channel = mmp_trigger_channel(f"{currency.lower()}_usd")
         self._session = Session(
             SessionConfig(
                 link=LINK,
                 private=True,
-                channels=(self.changes_channel, self.portfolio_channel),
+                channels=(self.changes_channel, self.portfolio_channel, self.mmp_channel),
                 request_timeout=Nanos(params.request_timeout_ms * MILLISECOND),
                 cancel_on_disconnect=True,
             )
@@ -92,7 +97,7 @@ class Line:
 
     def returned(self, method: str) -> None:
         """A request that went another way needs its slot no longer."""
-        self._budget.settled(method)
+        self._budget.rescued(method)
 
     def apply(self, now: Nanos, params: OmsParams) -> None:
         """New parameters, for requests from now on."""

@@ -12,6 +12,7 @@ from services.oms.order import Happening
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
 from services.oms.permission import VENUE, Permission
+from services.oms.protection import ForProtection, Protection
 from services.oms.reconcile import ForRound, Part, Reconciliation
 from services.oms.second import ForListing
 from services.oms.session import Line
@@ -23,7 +24,9 @@ from shared.deribit.codec import (
     VenueTrade,
     decode_account,
     decode_changes,
+    decode_freezes,
     decode_limits,
+    decode_mmp_enabled,
     decode_orders,
     decode_positions,
     decode_trade_page,
@@ -55,6 +58,7 @@ class Venue:
         line: Line,
         desk: Desk,
         sweep: Sweep,
+        protection: Protection,
     ) -> None:
         self._out = out
         self._orders = orders
@@ -63,6 +67,7 @@ class Venue:
         self._line = line
         self._desk = desk
         self._sweep = sweep
+        self._protection = protection
         self.reconciliation = Reconciliation(out, orders, inventory, line)
         self._account: Account | None = None
 
@@ -108,6 +113,12 @@ class Venue:
                 | Unanswered(context=ForListing() as about)
             ):
                 self._sweep.listed(now, output, about)
+            case (
+                Answered(context=ForProtection() as about)
+                | Refused(context=ForProtection() as about)
+                | Unanswered(context=ForProtection() as about)
+            ):
+                self._protection.heard(now, output, about)
             case Answered(context=ForRound() as about):
                 self._round(now, output, about)
             case Refused(context=ForRound() as about):
@@ -116,6 +127,9 @@ class Venue:
                 self.reconciliation.failed(about)
             case Unanswered(context=ForRound() as about):
                 self.reconciliation.failed(about)
+            case NotGranted() if output.channels == (self._line.mmp_channel,):
+                detail = f"{self._line.mmp_channel}: {output.reason}"
+                self._out.anomaly(now, "not_subscribed", Severity.WARNING, detail)
             case NotGranted():
                 detail = f"{', '.join(output.channels)}: {output.reason}"
                 self._out.anomaly(now, "not_subscribed", Severity.CRITICAL, detail)
@@ -134,6 +148,7 @@ class Venue:
         self._permission.starting = True
         self.reconciliation.lost()
         self._sweep.doubt(now)
+        self._protection.lost()
         for order in self._orders.alive():
             if order.idle:
                 self._orders.happen(now, order, Happening.UNCLEAR, "the socket was lost")
@@ -155,6 +170,9 @@ class Venue:
                 self._seen(now, seen, changes.trades)
             for trade in changes.trades:
                 self._inventory.book(now, trade)
+        elif frame.channel == self._line.mmp_channel:
+            for until in decode_freezes(frame.data).values():
+                self._protection.triggered(now, until)
         elif frame.channel == self._line.portfolio_channel:
             self._accounted(decode_account(frame.data, now))
 
@@ -196,6 +214,7 @@ class Venue:
                 if limits is not None:
                     self._line.limited(now, limits)
                 self._accounted(decode_account(answer.result, now))
+                self._protection.learned(now, decode_mmp_enabled(answer.result))
                 return self.reconciliation.accounted(context)
 
     def _accounted(self, account: Account) -> None:

@@ -13,6 +13,7 @@ from services.oms.gate import Approved
 from services.oms.order import Happening, Order
 from services.oms.orders import Orders
 from services.oms.outbox import Outbox
+from services.oms.protection import Protection
 from services.oms.session import Line
 from shared.deribit import requests
 from shared.deribit.codec import (
@@ -25,7 +26,7 @@ from shared.deribit.codec import (
     decode_orders,
 )
 from shared.deribit.credits import Priority
-from shared.deribit.errors import Meaning, classify, name_of
+from shared.deribit.errors import MMP_TRIGGER, Meaning, classify, name_of
 from shared.deribit.outputs import Answered, Refused, Unanswered
 from shared.kernel import Nanos
 from shared.messages import OrderState, Purpose, Severity
@@ -70,10 +71,11 @@ class Outcome(msgspec.Struct, frozen=True):
 class Wire:
     """Sends for orders and reads their answers."""
 
-    def __init__(self, out: Outbox, orders: Orders, line: Line) -> None:
+    def __init__(self, out: Outbox, orders: Orders, line: Line, protection: Protection) -> None:
         self._out = out
         self._orders = orders
         self._line = line
+        self._protection = protection
 
     def place(
         self, now: Nanos, approved: Approved[Place], until: Nanos, tick: Nanos | None
@@ -92,6 +94,7 @@ class Wire:
             price=order.price,
             label=order.label,
             valid_until=self._line.venue_time(order.deadline),
+            mmp=self._protection.is_on,
         )
         return self._sent(now, order, request, Priority.QUOTE, _since(now, tick))
 
@@ -227,6 +230,8 @@ class Wire:
             kind = name if critical else "refused"
             instrument = order.instrument if order is not None else None
             self._out.anomaly(now, kind, severity, detail, instrument)
+        if refusal.code == MMP_TRIGGER:
+            self._protection.refused(now)
         if order is None:
             return Outcome(None)
         unanswered_still = refusal.late and order.state is OrderState.UNKNOWN

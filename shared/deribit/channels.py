@@ -92,6 +92,11 @@ def user_portfolio_channel(currency: str) -> str:
     return f"user.portfolio.{currency.lower()}"
 
 
+def mmp_trigger_channel(index: str) -> str:
+    """Market maker protection of an index has acted."""
+    return f"user.mmp_trigger.{index}"
+
+
 @lru_cache(maxsize=256)
 def parse_channel(name: str) -> Channel:
     """Take a channel name apart; what this system never asks for is `Topic.OTHER`."""

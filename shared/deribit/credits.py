@@ -55,7 +55,8 @@ def pool_name(method: str, params: Mapping[str, object]) -> str:
 class Priority(IntEnum):
     """Who goes first. Cancels may use the last credit, hedges half the reserve, quotes none of it.
 
-    A rescue is a cancel by another way while the socket's requests wait unanswered.
+    A rescue is a cancel by another way while the socket's requests wait unanswered: it uses what the venue's
+    queue has left beside those, and takes none of their slots.
     """
 
     RESCUE = 0
@@ -64,8 +65,8 @@ class Priority(IntEnum):
     QUOTE = 3
 
 
-# Ours end two below the venue's eight: a rescue may use those.
-_SLOTS_KEPT = {Priority.RESCUE: -2, Priority.CANCEL: 0, Priority.HEDGE: 1, Priority.QUOTE: 2}
+_SLOTS_KEPT = {Priority.RESCUE: 0, Priority.CANCEL: 0, Priority.HEDGE: 1, Priority.QUOTE: 2}
+_VENUE_SLOTS = 8
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -150,6 +151,7 @@ class Budget:
         self._queries = Bucket(limits.queries)
         self._in_flight_max = in_flight_max
         self._in_flight = 0
+        self._rescues = 0
         self._reserve = min(reserve, limits.trading.burst - 1)
 
     @property
@@ -175,13 +177,21 @@ class Budget:
             return False
         self._pool(method).spend(now)
         if _is_matching(method):
-            self._in_flight += 1
+            if priority is Priority.RESCUE:
+                self._rescues += 1
+            else:
+                self._in_flight += 1
         return True
 
     def settled(self, method: str) -> None:
         """A granted request was answered, timed out or lost: its slot is free."""
         if _is_matching(method):
             self._in_flight = max(self._in_flight - 1, 0)
+
+    def rescued(self, method: str) -> None:
+        """A granted rescue was answered or given up."""
+        if _is_matching(method):
+            self._rescues = max(self._rescues - 1, 0)
 
     def dropped(self) -> None:
         """The socket is gone: no request is in flight."""
@@ -190,7 +200,10 @@ class Budget:
     def ready_at(self, now: Nanos, method: str, priority: Priority) -> Nanos | None:
         """When `grant` will say yes; None while every slot is taken and only an answer can help."""
         if _is_matching(method):
-            free = self._in_flight_max - self._in_flight
+            most, taken = self._in_flight_max, self._in_flight
+            if priority is Priority.RESCUE:
+                most, taken = _VENUE_SLOTS, self._in_flight + self._rescues
+            free = most - taken
             if free <= _SLOTS_KEPT[priority]:
                 return None
         floor = self._floor(priority) if method in _TRADING else 0

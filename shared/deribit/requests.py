@@ -21,8 +21,9 @@ def post(
     price: float,
     label: str,
     valid_until: Nanos,
+    mmp: bool = False,
 ) -> Request:
-    """A resting limit order that never takes."""
+    """A resting limit order that never takes; `mmp`: under market maker protection."""
     return f"private/{side}", {
         "instrument_name": instrument,
         "amount": amount,
@@ -34,6 +35,7 @@ def post(
         "reject_post_only": True,
         "reduce_only": False,
         "valid_until": to_ms(valid_until),
+        **({"mmp": True} if mmp else {}),
     }
 
 
@@ -96,6 +98,30 @@ def cancel_by_label(label: str, currency: str) -> Request:
 def cancel_label_anywhere(label: str) -> Request:
     """As `cancel_by_label` in every currency: drawn from the pool of mass cancels, not from trading's."""
     return "private/cancel_by_label", {"label": label}
+
+
+def set_mmp_config(
+    index: str, *, interval_s: int, frozen_s: int, quantity: float, delta: float, quote_max: float
+) -> Request:
+    """Replace the market maker protection of an index; decode with `decode_protection`."""
+    return "private/set_mmp_config", {
+        "index_name": index,
+        "interval": interval_s,
+        "frozen_time": frozen_s,
+        "quantity_limit": quantity,
+        "delta_limit": delta,
+        "max_quote_quantity": quote_max,
+    }
+
+
+def get_mmp_status(index: str) -> Request:
+    """What is frozen now; decode with `decode_freezes`."""
+    return "private/get_mmp_status", {"index_name": index}
+
+
+def reset_mmp(index: str) -> Request:
+    """End a freeze."""
+    return "private/reset_mmp", {"index_name": index}
 
 
 def get_open_orders(currency: str) -> Request:

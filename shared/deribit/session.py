@@ -4,7 +4,8 @@ Owns: the opening sequence, heartbeat, tokens, subscriptions, and which reply be
 
     HEARTBEAT  public/set_heartbeat (and hello)          refused: distrust
     LOGIN      public/auth, if private or asked for      refused, or no right to trade: distrust
-    GUARD      enable cancel-on-disconnect, read it back not active: distrust
+    GUARD      enable cancel-on-disconnect for the account,  not active: distrust
+               read it back, for this connection too
     SUBSCRIBE  chunks of channels, granted against asked refused channels: NotGranted
     READY      token renewed at `refresh_share` of its life; a refused renewal logs in anew
 
@@ -45,6 +46,8 @@ _SILENCE_HEARTBEATS = 1.5
 _TOKEN_LIFE_MAX_S = 31_536_000.0
 _NEVER = Nanos(2**63 - 1)
 _LOGIN_LOST = (b"invalid_token", b"session_not_found")
+# Of the account: this socket and every new one. Of the connection: what this socket has in fact.
+_ACCOUNT: dict[str, object] = {"scope": "account"}
 _CONNECTION: dict[str, object] = {"scope": "connection"}
 
 
@@ -90,6 +93,7 @@ class Session:
         self._silence_check = _NEVER
         self._heard = Nanos(0)
         self._refresh_at = _NEVER
+        self._guards_read = 0
 
     @property
     def ready(self) -> bool:
@@ -295,21 +299,28 @@ class Session:
         return self._logged_in(now, reply)
 
     def _guard(self, now: Nanos) -> list[Output]:
-        self._stage = _Stage.GUARD
+        self._stage, self._guards_read = _Stage.GUARD, 0
         method = "private/enable_cancel_on_disconnect"
-        return [self._requests.ask(now, method, _CONNECTION, step=self._guard_asked)]
+        return [self._requests.ask(now, method, _ACCOUNT, step=self._guard_asked)]
 
     def _guard_asked(self, now: Nanos, reply: Reply) -> list[Output]:
         # A key may lack the right to enable it and still have it from the account's default.
         asked = f"{reply.code} {reply.message}" if isinstance(reply, Refused) else "accepted"
-        method = "private/get_cancel_on_disconnect"
-        return [self._requests.ask(now, method, _CONNECTION, step=partial(self._guard_read, asked))]
+        return [self._guard_question(now, scope, asked) for scope in (_CONNECTION, _ACCOUNT)]
 
-    def _guard_read(self, asked: str, now: Nanos, reply: Reply) -> list[Output]:
+    def _guard_question(self, now: Nanos, scope: dict[str, object], asked: str) -> Transmit:
+        method = "private/get_cancel_on_disconnect"
+        step = partial(self._guard_read, str(scope["scope"]), asked)
+        return self._requests.ask(now, method, scope, step=step)
+
+    def _guard_read(self, scope: str, asked: str, now: Nanos, reply: Reply) -> list[Output]:
         guard = _read(reply, _Guard)
         if guard is None or not guard.enabled:
-            return self._distrust(f"cancel-on-disconnect is not active (enabling it: {asked})")
-        return self._subscribe(now)
+            return self._distrust(
+                f"cancel-on-disconnect is not active for the {scope} (enabling it: {asked})"
+            )
+        self._guards_read += 1
+        return self._subscribe(now) if self._guards_read == 2 else []
 
     def _subscribe(self, now: Nanos) -> list[Output]:
         self._stage = _Stage.SUBSCRIBE

@@ -127,6 +127,12 @@ _ACCOUNT = Reader("account", msgspec.json.Decoder(words.Account, strict=False))
 _SUMMARY = Reader("limits", msgspec.json.Decoder(words.Summary, strict=False))
 _MATCHING = Reader("limits", msgspec.json.Decoder(words.Matching, strict=False))
 _COUNT = Reader("cancelled", msgspec.json.Decoder(int, strict=False))
+_FREEZES: Reader[list[words.Freeze] | words.Freeze] = Reader(
+    "frozen protections", msgspec.json.Decoder(list[words.Freeze] | words.Freeze, strict=False)
+)
+_PROTECTIONS: Reader[list[words.Protection] | words.Protection] = Reader(
+    "protection", msgspec.json.Decoder(list[words.Protection] | words.Protection, strict=False)
+)
 _ACCOUNT_LOCK = Reader("account lock", msgspec.json.Decoder(words.AccountLock, strict=False))
 
 
@@ -227,6 +233,36 @@ def decode_limits(data: RawJson, currency: str) -> RateLimits | None:
         cancel_all=_limit(group.cancel_all, defaults.cancel_all),
         queries=_limit(limits.non_matching_engine, defaults.queries),
     )
+
+
+def decode_mmp_enabled(data: RawJson) -> bool | None:
+    """Whether an account summary says that the account has market maker protection; None: it is silent."""
+    return _SUMMARY(data).mmp_enabled
+
+
+def decode_freezes(data: RawJson) -> dict[str, Nanos]:
+    """Frozen indices and until when (0: until reset); a frame of `user.mmp_trigger` or the status.
+
+    Groups are for mass quotes, of which we have none.
+    """
+    freezes = _FREEZES(data)
+    every = freezes if isinstance(freezes, list) else [freezes]
+    return {each.index_name: from_ms(each.frozen_until) for each in every if not each.mmp_group}
+
+
+def decode_protection(data: RawJson, index: str) -> dict[str, float | None]:
+    """The protection of an index, by the names of `set_mmp_config`; empty where there is none."""
+    found = _PROTECTIONS(data)
+    for each in found if isinstance(found, list) else [found]:
+        if each.index_name == index and not each.mmp_group:
+            return {
+                "interval": each.interval,
+                "frozen_time": each.frozen_time,
+                "quantity_limit": each.quantity_limit,
+                "delta_limit": each.delta_limit,
+                "max_quote_quantity": each.max_quote_quantity,
+            }
+    return {}
 
 
 def decode_cancel_count(data: RawJson) -> int:

@@ -232,6 +232,27 @@ class Summary(msgspec.Struct):
     """What is read of an account summary for the request budget."""
 
     limits: Limits | None = None
+    mmp_enabled: bool | None = None
+
+
+class Freeze(msgspec.Struct):
+    """`user.mmp_trigger.*`, and a member of the answer to `get_mmp_status`. 0: until it is reset."""
+
+    index_name: Name
+    frozen_until: int
+    mmp_group: str | None = None
+
+
+class Protection(msgspec.Struct):
+    """A market maker protection as the exchange has it."""
+
+    index_name: Name
+    interval: int
+    frozen_time: int
+    max_quote_quantity: float | None = None
+    quantity_limit: float | None = None
+    delta_limit: float | None = None
+    mmp_group: str | None = None
 
 
 class InstrumentState(msgspec.Struct):

@@ -27,6 +27,7 @@ def test_a_private_session_opens_step_by_step_and_is_ready_only_at_the_end(
         "public/auth",
         "private/enable_cancel_on_disconnect",
         "private/get_cancel_on_disconnect",
+        "private/get_cancel_on_disconnect",
         "private/subscribe",
     ]
     assert seen == [Ready()]
@@ -91,9 +92,12 @@ def test_cancel_on_disconnect_is_believed_only_when_read_back_as_enabled(private
     private.open()
     for method in ("public/set_heartbeat", "public/auth", "private/enable_cancel_on_disconnect"):
         private.answer(method)
-    read_back = {"scope": "connection", "enabled": False}
+    scopes = [frame["params"]["scope"] for frame in private.asked[-2:]]
+    assert scopes == ["connection", "account"]
+    assert private.answer("private/get_cancel_on_disconnect") == []
+    read_back = {"scope": "account", "enabled": False}
     outputs = private.answer("private/get_cancel_on_disconnect", read_back)
-    assert "not active (enabling it: accepted)" in reasons(outputs)[0]
+    assert reasons(outputs)[0].endswith("not active for the account (enabling it: accepted)")
 
 
 def test_a_key_that_may_not_enable_cancel_on_disconnect_is_fine_when_the_account_has_it(

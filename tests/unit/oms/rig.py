@@ -48,7 +48,13 @@ class Rig(Line):
     def live(self, lease_s: float = 2.0, again_s: float = 0.5) -> "Rig":
         """Everybody speaks and keeps speaking; the OMS is ready and reconciled."""
         self._speak(lease_s, again_s)
-        self.until(lambda: any(m.reconciled for m in self.of(Position)))
+        self.until(
+            lambda: (
+                any(m.reconciled for m in self.of(Position))
+                and self.oms._protection.is_on
+                and not self.oms._permission.unprotected
+            )
+        )
         return self
 
     def _speak(self, lease_s: float, again_s: float) -> None:

@@ -190,3 +190,16 @@ def test_a_cancel_whose_answer_was_lost_with_the_socket_leaves_nothing() -> None
     rig.kill()
     rig.until(lambda: rig.of(Swept), 5.0)
     assert rig.book() == []
+
+
+def test_what_went_unanswered_over_http_does_not_hold_up_the_next_socket() -> None:
+    rig = quoting()
+    rig.conn = None
+    rig.connectable = rig.http_works = False
+    rig.tell_down()
+    rig.pass_time(5.0)
+    rig.connectable = True
+    rig.until(lambda: rig.requests("private/get_open_orders_by_currency")[1:])
+    back = rig.now
+    rig.until(lambda: len(rig.book()) == 2, 3.0)
+    assert rig.now - back < 300_000_000
