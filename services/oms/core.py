@@ -138,6 +138,7 @@ class Oms:
             case Started():
                 self._orders.begin(now, event.incarnation)
                 self._started = now
+                self._line.begin(now)
                 self._sweep.doubt(now)
                 self._out.wake("beat", Nanos(now + BEAT))
             case _:

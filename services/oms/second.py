@@ -13,9 +13,10 @@ from services.oms.outbox import Outbox
 from services.oms.session import Line
 from shared.deribit import requests
 from shared.deribit.correlation import Correlation, Reply
-from shared.deribit.credits import Priority
+from shared.deribit.credits import Priority, pool_name
 from shared.deribit.envelope import decode_frame
-from shared.deribit.outputs import Unanswered
+from shared.deribit.errors import TOO_MANY_REQUESTS
+from shared.deribit.outputs import Refused, Unanswered
 from shared.deribit.requests import Request
 from shared.kernel import Nanos, Send
 from shared.messages import Severity
@@ -70,7 +71,10 @@ class SecondWay:
             return []
         if not late:
             self._line.returned(pending.method)
-        return [pending.reply(frame, late=late)]
+        reply = pending.reply(frame, late=late)
+        if isinstance(reply, Refused) and reply.code == TOO_MANY_REQUESTS:
+            self._line.exhausted(now, pool_name(pending.method, {}))
+        return [reply]
 
     def overdue(self, now: Nanos) -> list[Reply | Unanswered]:
         """What was waited for long enough."""

@@ -95,6 +95,15 @@ class Line:
             self._out.wake("credits", at)
         return False
 
+    def begin(self, now: Nanos) -> None:
+        """The process starts; what the one before it spent is not known."""
+        self._budget.begin(now)
+
+    def exhausted(self, now: Nanos, method: str) -> None:
+        """The exchange's own count of requests is used up."""
+        self._out.count("too_many_requests")
+        self._budget.drained(now, method)
+
     def returned(self, method: str) -> None:
         """A request that went another way needs its slot no longer."""
         self._budget.rescued(method)
@@ -142,7 +151,7 @@ class Line:
             case Answered(late=False) | Refused(late=False):
                 self._budget.settled(output.method)
         if isinstance(output, Refused) and output.code == TOO_MANY_REQUESTS:
-            self._budget.drained(now, output.method)
+            self.exhausted(now, output.method)
 
     def _carry_out(self, outputs: list[Output]) -> list[Output]:
         """Turn what is for the socket into effects; the rest is for the core."""

@@ -123,6 +123,10 @@ class Bucket:
         due = self._tat - (self._burst - floor - 1) * self._interval
         return Nanos(max(due, now))
 
+    def owe(self, now: Nanos, credits: int) -> None:
+        """So many were spent by somebody else just now."""
+        self._tat = max(self._tat, now) + credits * self._interval
+
     def drain(self, now: Nanos) -> None:
         """Nothing is left."""
         self._tat = max(self._tat, now + self._burst * self._interval)
@@ -162,6 +166,11 @@ class Budget:
     def left(self, now: Nanos) -> int:
         """Whole order credits that could be spent now by a cancel."""
         return self._trading.left(now)
+
+    def begin(self, now: Nanos) -> None:
+        """A process starts: half of the burst counts as spent by whoever traded before it."""
+        self._trading.owe(now, self._trading.left(now) // 2)
+        self._cancel_all.owe(now, self._cancel_all.left(now) // 2)
 
     def apply(self, now: Nanos, limits: RateLimits, *, reserve: int) -> None:
         """New limits; what has been spent stays spent."""

@@ -44,6 +44,12 @@ from tests.support.hosting import Run, running, settings_for
 from tests.support.waiting import until
 
 PERPETUAL = "BTC-PERPETUAL"
+LOWEST_TIER: dict[str, object] = {
+    "matching_rate": 5.0,
+    "matching_burst": 20.0,
+    "non_matching_rate": 20.0,
+    "non_matching_burst": 100.0,
+}
 BEAT = Nanos(100 * MILLISECOND)
 
 
@@ -113,7 +119,7 @@ class Stage:
     def __init__(self, folder: Path, nats: NatsServer, valkey: ValkeyServer) -> None:
         self.nats, self.valkey = nats, valkey
         self.market = StillMarket()
-        self.mock = MockServer(settings_for_tests(), self.market)
+        self.mock = MockServer(settings_for_tests(**LOWEST_TIER), self.market)
         self.folder = folder
         self.oms: Run
         self._quotes = 0
@@ -142,7 +148,7 @@ class Stage:
         await self.mock.stop()
         self.market = StillMarket()
         changes = {"port": self.address.port, "control_port": self.address.control_port}
-        self.mock = MockServer(settings_for_tests(**changes), self.market)
+        self.mock = MockServer(settings_for_tests(**LOWEST_TIER, **changes), self.market)
         await self.mock.start()
 
     def say(self, message: Message) -> None:
@@ -267,5 +273,7 @@ async def staged(
                     yield stage
             else:
                 yield stage
+            beats: list[Health] = stage.director.of(Health)
+            assert not any("too_many_requests" in beat.counters for beat in beats)
     finally:
         await stage.mock.stop()

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.deribit.credits import Bucket, Budget, Limit, Priority, RateLimits
+from shared.deribit.credits import Bucket, Budget, Limit, Priority, RateLimits, pool_name
+from shared.deribit.requests import cancel_by_label, cancel_label_anywhere
 from shared.kernel import Nanos
 from shared.units import MILLISECOND, SECOND
 
@@ -26,6 +27,30 @@ def budget(
 
 def granted(of: Budget, now: Nanos, method: str, priority: Priority, times: int = 100) -> int:
     return sum(of.grant(now, method, priority) for _ in range(times))
+
+
+def test_a_process_that_starts_leaves_half_of_the_burst_to_the_one_before_it() -> None:
+    spent = budget()
+    spent.begin(START)
+    assert spent.left(START) == 10
+    assert spent.left(Nanos(START + 2 * SECOND)) == 20
+
+
+def test_a_rescue_uses_what_the_venues_queue_has_left_and_no_slot_of_the_others() -> None:
+    full = budget(in_flight_max=6)
+    cancel = "private/cancel_all"
+    assert all(full.grant(START, "private/cancel", Priority.CANCEL) for _ in range(6))
+    assert not full.grant(START, "private/cancel", Priority.CANCEL)
+    assert [full.grant(START, cancel, Priority.RESCUE) for _ in range(3)] == [True, True, False]
+    full.settled("private/cancel")
+    assert full.grant(START, "private/cancel", Priority.CANCEL)
+    full.rescued(cancel)
+    assert full.grant(START, cancel, Priority.RESCUE)
+
+
+def test_a_cancel_by_label_without_a_currency_draws_on_the_pool_of_mass_cancels() -> None:
+    assert pool_name(*cancel_label_anywhere("x")) == "private/cancel_all"
+    assert pool_name(*cancel_by_label("x", "BTC")) == "private/cancel_by_label"
 
 
 def test_a_burst_of_quotes_leaves_the_reserve_to_hedges_and_cancels() -> None:

@@ -61,10 +61,12 @@ class Line:
         state: dict[str, str] | None = None,
         market: StillMarket | None = None,
         changes: dict[str, Any] | None = None,
+        limits: dict[str, object] | None = None,
     ) -> None:
         self.now = START
         self.market = StillMarket() if market is None else market
-        settings = settings_for_tests(matching_rate=1000.0, matching_burst=1000.0)
+        generous: dict[str, object] = {"matching_rate": 1000.0, "matching_burst": 1000.0}
+        settings = settings_for_tests(**(limits or generous))
         listings = btc_listings(self.now)
         self.exchange = MockDeribit(self.now, settings, listings, self.market)
         self.specs = {listing.name: listing.instrument for listing in listings}

@@ -35,13 +35,14 @@ class Rig(Line):
         state: dict[str, str] | None = None,
         market: StillMarket | None = None,
         changes: dict[str, Any] | None = None,
+        limits: dict[str, object] | None = None,
     ) -> None:
         self.silent = False
         """Renew neither the lease nor anything else."""
         self.mode = Mode.ACTIVE
         self.hard_limit = 0.3
         self._quotes = 0
-        super().__init__(state, market, changes)
+        super().__init__(state, market, changes, limits)
 
     # -- the bus ---------------------------------------------------------------------------------
 
