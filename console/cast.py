@@ -78,6 +78,7 @@ def _mock_arguments(args: argparse.Namespace) -> list[str]:
     market = ["--market", "tape", "--tape", str(args.tape)] if args.tape else []
     return [
         "--json",
+        *("--listed", "btc"),
         *("--port", "0", "--control-port", "0", "--seed", str(args.seed)),
         *("--speed", str(args.speed), "--activity", str(args.activity)),
         *("--maker-fee", _MAKER_FEE),

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from mock_deribit.clock import SPEED_MAX
+from mock_deribit.exchange.listing import Listing, btc_listings, venue_listings
 from mock_deribit.exchange.rules import Rules
 from mock_deribit.market.regime import REGIMES, regime_of
 from mock_deribit.rpc.credits import Limit, Limits
@@ -85,6 +86,7 @@ class MockSettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8085, ge=0, le=65535, description="0 takes a free port")
+    control_host: str = "127.0.0.1"
     control_port: int = Field(default=8086, ge=0, le=65535, description="0 takes a free port")
     seed: int = 1
     accounts: tuple[AccountSettings, ...] = Field(
@@ -106,7 +108,11 @@ class MockSettings(BaseModel):
     toxicity: float | None = Field(default=None, ge=0, le=10, description="informed; the regime's")
     sweeps_per_hour: float | None = Field(default=None, ge=0, le=1000, description="the regime's")
     sweep_permanence: float | None = Field(default=None, ge=0, le=1, description="the regime's")
-    price: float = Field(default=86_000.0, ge=1_000, description="where the coin opens")
+    listed: Literal["all", "btc"] = Field(
+        default="all", description="btc: only BTC-PERPETUAL and the dated BTC futures"
+    )
+    price: float = Field(default=86_000.0, ge=1_000, description="where BTC opens, USD")
+    eth_price: float = Field(default=3_000.0, ge=100, description="where ETH opens, USD")
     maker_fee: float = Field(default=0.00015, ge=-0.01, le=0.01)
     taker_fee: float = Field(default=0.00035, ge=-0.01, le=0.01)
     latency_ms: float = Field(default=0.0, ge=0, le=10_000, description="mean, each frame out")
@@ -199,6 +205,11 @@ class MockSettings(BaseModel):
             return msgspec.convert(mine, kind, strict=False)
         except msgspec.ValidationError as error:
             raise ValueError(f"rules: {error}") from None
+
+    def listings(self, now: Nanos) -> tuple[Listing, ...]:
+        """Everything that is listed when the exchange opens."""
+        listed = btc_listings if self.listed == "btc" else venue_listings
+        return listed(now, self.maker_fee, self.taker_fee)
 
     def with_secrets(self, secret: str) -> "MockSettings":
         """The first key without a secret of its own gets `client_secret` or this one; the others get

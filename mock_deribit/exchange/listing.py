@@ -52,6 +52,12 @@ OPENING_PRICES = {"btc_usd": 86_000.0, "eth_usd": 3_000.0, "btc_usdc": 86_000.0}
 PEGS = {"btc_usdc": "btc_usd"}
 """An index and the one it is pegged to (btc_usdc since 15 July 2025)."""
 
+
+def leader(index: str) -> str:
+    """The index that moves this one: the one it is pegged to, or itself."""
+    return PEGS.get(index, index)
+
+
 _QUARTER_MONTHS = (3, 6, 9, 12)
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 
@@ -167,10 +173,10 @@ def opening_prices(
     for index in dict.fromkeys(listing.instrument.index for listing in listings):
         if index in prices:
             continue
-        leader = PEGS.get(index, index)
-        if leader in given:
-            prices[index] = given[leader]
-            followers[leader] = (*followers.get(leader, ()), index)
+        led_by = leader(index)
+        if led_by in given:
+            prices[index] = given[led_by]
+            followers[led_by] = (*followers.get(led_by, ()), index)
         elif index in OPENING_PRICES:
             prices[index] = OPENING_PRICES[index]
         else:

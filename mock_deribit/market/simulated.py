@@ -9,6 +9,7 @@ is the efficient price, published once a second and 200 ms late.
 from collections.abc import Mapping
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.listing import leader
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.pit import DATED, PERPETUAL, Pit
 from mock_deribit.market.premium import Premium
@@ -55,7 +56,7 @@ class SimulatedMarket:
         self._moved = now
         for listing in exchange.listings:
             instrument = listing.instrument
-            if instrument.index == self._index:
+            if leader(instrument.index) == self._index:
                 profile = PERPETUAL if instrument.perpetual else DATED
                 pit = Pit(
                     exchange,

@@ -1,15 +1,17 @@
 """A market that stands still: the same books until somebody trades with them, for tests that count.
 
-Twenty levels of 10,000 USD a side in every book, one tick apart, around the index; only the exchange's
-users, an operator and whoever calls `trade` move anything. What was traded away does not come back.
+Twenty levels of 10,000 USD a side, one tick apart, in every book on its index or on one pegged to it; only
+the exchange's users, an operator and whoever calls `trade` move anything. What was traded away does not
+come back.
 """
 
 from collections.abc import Mapping
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.listing import leader
 from mock_deribit.exchange.messages import OrderRequest, Placed, SelfMatch
 from mock_deribit.market.trader import Trader
-from shared.instruments import Payoff
+from shared.instruments import Instrument, Payoff
 from shared.kernel import Nanos
 from shared.units import BPS, SECOND, Side, on_grid
 
@@ -42,6 +44,8 @@ class StillMarket:
         """Put up every book."""
         self._exchange = exchange
         for account in (HOUSE, CROWD):
+            if account in exchange.accounts:
+                continue
             exchange.open_account(account, {}, house=True, self_match=SelfMatch.CANCEL_MAKER)
         self._put_up(now)
         return Nanos(now + SECOND)
@@ -58,7 +62,8 @@ class StillMarket:
     def shift(self, now: Nanos, bps: float) -> Nanos:
         """The index moves, and the books with it."""
         self._price = round(self._price * (1.0 + bps * BPS), 2)
-        self._exchange.cancel_all(now, HOUSE)
+        for future in self._futures():
+            self._exchange.cancel_all(now, HOUSE, instrument=future.name)
         self._put_up(now)
         return self.wake(now)
 
@@ -84,15 +89,17 @@ class StillMarket:
             raise ValueError(f"{who} cannot {side.value} {amount:g} {name} at {price:g}: {placed}")
 
     def _put_up(self, now: Nanos) -> None:
-        for listing in self._exchange.listings:
-            future = listing.instrument
-            around = self._exchange.index_price(future.index)
-            middle = self._price if future.index == self._index else around
+        for future in self._futures():
             inverse = future.payoff is Payoff.INVERSE
-            amount = self._amount_usd / (1.0 if inverse else middle)
+            amount = self._amount_usd / (1.0 if inverse else self._price)
             amount = on_grid(max(1, round(amount / future.amount_step)), future.amount_step)
-            centre = round(middle / future.tick)
+            centre = round(self._price / future.tick)
             for side in Side:
                 for level in range(1, LEVELS + 1):
                     price = on_grid(centre - side.sign * level, future.tick)
                     self.trade(now, HOUSE, future.name, side, price, amount)
+
+    def _futures(self) -> list[Instrument]:
+        """What is traded on this index, and on those that are pegged to it."""
+        listed = [listing.instrument for listing in self._exchange.listings]
+        return [future for future in listed if leader(future.index) == self._index]

@@ -7,25 +7,41 @@ import msgspec
 from mock_deribit.market.market import Market
 from mock_deribit.market.recorded import RecordedMarket
 from mock_deribit.market.recording import read_recording
-from mock_deribit.market.regime import regime_of
+from mock_deribit.market.regime import Regime, regime_of
+from mock_deribit.market.several import SeveralMarkets
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.still import StillMarket
 from mock_deribit.settings import MockSettings
 
 
 def market_of(settings: MockSettings) -> Market:
-    """The simulated market, or one that plays the tape.
+    """A market for everything that is listed: simulated, still, or one that plays the tape of BTC.
 
     Raises OSError for a tape that cannot be opened, ValueError for one that cannot be understood.
     """
-    regime = msgspec.structs.replace(
-        regime_of(settings.regime), **{n: v for n, v in settings.dials().items() if v is not None}
-    )
-    seed = str(settings.seed)
+    if settings.listed == "btc":
+        return _bitcoin(settings)
+    return SeveralMarkets([_bitcoin(settings), _ether(settings)])
+
+
+def _bitcoin(settings: MockSettings) -> Market:
     if settings.market == "simulated":
-        return SimulatedMarket(seed, settings.price, regime)
+        return SimulatedMarket(str(settings.seed), settings.price, _regime(settings))
     if settings.market == "still":
         return StillMarket(settings.price)
     with Path(settings.tape).open(encoding="utf-8", newline="") as lines:
         recording = read_recording(lines)
-    return RecordedMarket(recording, seed, regime, speed=settings.speed)
+    seed, speed = str(settings.seed), settings.speed
+    return RecordedMarket(recording, seed, _regime(settings), speed=speed)
+
+
+def _ether(settings: MockSettings) -> Market:
+    if settings.market == "still":
+        return StillMarket(settings.eth_price, "eth_usd")
+    seed, price = f"{settings.seed}|eth", settings.eth_price
+    return SimulatedMarket(seed, price, _regime(settings), "eth_usd")
+
+
+def _regime(settings: MockSettings) -> Regime:
+    dials = {name: value for name, value in settings.dials().items() if value is not None}
+    return msgspec.structs.replace(regime_of(settings.regime), **dials)

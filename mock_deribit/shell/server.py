@@ -13,7 +13,6 @@ import msgspec
 from mock_deribit.clock import ClockWord, ExchangeClock
 from mock_deribit.control import Control
 from mock_deribit.core import MockDeribit
-from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
 from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
@@ -79,18 +78,19 @@ class MockServer:
         settings = self._settings
         start = settings.opening()
         now = self._real() if start is None else start
-        listings = btc_listings(now, settings.maker_fee, settings.taker_fee)
         market = self._market or market_of(settings)
-        self.core = MockDeribit(now, settings, listings, market, self._script)
+        self.core = MockDeribit(now, settings, settings.listings(now), market, self._script)
         self.clock = ExchangeClock(self._real, start, settings.clock_speed)
         self._control = Control(self.core, self.clock)
-        port = await self._bind(lambda: Port(self._face, self), settings.port)
-        control = await self._bind(lambda: Port(self._operate, None), settings.control_port)
+        port = await self._bind(lambda: Port(self._face, self), settings.host, settings.port)
+        control = await self._bind(
+            lambda: Port(self._operate, None), settings.control_host, settings.control_port
+        )
         self._rearm()
         return _address(settings, port, control)
 
-    async def _bind(self, make: Callable[[], Port], port: int) -> int:
-        server = await self._loop.create_server(make, self._settings.host, port, backlog=128)
+    async def _bind(self, make: Callable[[], Port], host: str, port: int) -> int:
+        server = await self._loop.create_server(make, host, port, backlog=128)
         self._servers.append(server)
         bound: int = server.sockets[0].getsockname()[1]
         return bound
@@ -203,8 +203,13 @@ class MockServer:
         self._do(lambda: self.core.wake(self.clock()))
 
 
+def _reached(host: str) -> str:
+    """Where one who is on the same machine finds a server that listens there."""
+    return "127.0.0.1" if host in ("", "0.0.0.0") else host
+
+
 def _address(settings: MockSettings, port: int, control_port: int) -> Address:
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
+    host, control_host = _reached(settings.host), _reached(settings.control_host)
     accounts = tuple(
         AccountAddress(
             name=account.name,
@@ -218,7 +223,7 @@ def _address(settings: MockSettings, port: int, control_port: int) -> Address:
     return Address(
         websocket=f"ws://{host}:{port}/ws/api/v2",
         http=f"http://{host}:{port}/api/v2",
-        control=f"http://{host}:{control_port}",
+        control=f"http://{control_host}:{control_port}",
         host=host,
         port=port,
         control_port=control_port,

@@ -90,7 +90,16 @@ class Drill:
         mock.process.kill()
         await mock.process.wait()
         ports = ["--port", str(found["port"]), "--control-port", str(found["control_port"])]
-        flags = [*ports, "--json", "--maker-fee", "0.0", "--activity", str(activity)]
+        flags = [
+            *ports,
+            "--json",
+            "--listed",
+            "btc",
+            "--maker-fee",
+            "0.0",
+            "--activity",
+            str(activity),
+        ]
         secret = {"MOCK_CLIENT_SECRET": found["client_secret"]}
         self.cast.mock, _ = await start(
             "mock", "mock_deribit", flags, secret, self.cast.folder, first_line=True

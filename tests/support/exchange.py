@@ -241,5 +241,5 @@ async def exchange() -> AsyncIterator[Running]:
 @pytest.fixture
 def exchange_process() -> Iterator[ExchangeProcess]:
     """The mock with its simulated market, as a process of its own."""
-    with ExchangeProcess("--market", "simulated") as process:
+    with ExchangeProcess("--market", "simulated", "--listed", "btc") as process:
         yield process

@@ -12,7 +12,6 @@ import msgspec
 from mock_deribit.clock import ExchangeClock
 from mock_deribit.control import Control
 from mock_deribit.core import Deed, MockDeribit
-from mock_deribit.exchange.listing import btc_listings
 from mock_deribit.rpc.outbox import Effect, Reply
 from mock_deribit.settings import from_environment
 from mock_deribit.shell.markets import market_of
@@ -44,9 +43,10 @@ class Rehearsal:
         scenario = load(name)
         settings = from_environment({}, {}, scenario.settings).with_secrets(SECRET)
         start = settings.opening() or START
-        listings = btc_listings(start, settings.maker_fee, settings.taker_fee)
         market = market_of(settings)
-        self.core = MockDeribit(start, settings, listings, market, scenario.timeline)
+        self.core = MockDeribit(
+            start, settings, settings.listings(start), market, scenario.timeline
+        )
         self._real = start
         self.clock = ExchangeClock(lambda: self._real, start)
         self._control = Control(self.core, self.clock)

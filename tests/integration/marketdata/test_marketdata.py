@@ -19,6 +19,7 @@ from tests.support.waiting import until
 
 PERPETUAL = "BTC-PERPETUAL"
 BOOK_CHANNEL = f"book.{PERPETUAL}.100ms"
+MARKET = ("--market", "simulated", "--listed", "btc")
 
 
 def holds_bid(price: float, data: dict[str, Any]) -> bool:
@@ -121,7 +122,7 @@ async def test_a_lost_frame_is_a_gap_and_then_live_again_with_the_whole_book(
 async def test_an_exchange_that_is_killed_and_comes_back_is_followed_again(
     nats_server: NatsServer, valkey_server: ValkeyServer, tmp_path: Path
 ) -> None:
-    first = ExchangeProcess()
+    first = ExchangeProcess(*MARKET)
     second: ExchangeProcess | None = None
     try:
         async with staged(tmp_path, nats_server, valkey_server, first.address) as audience:
@@ -131,7 +132,9 @@ async def test_an_exchange_that_is_killed_and_comes_back_is_followed_again(
                 lambda: set(audience.states().values()) == {FeedState.DOWN}, "everything is down"
             )
             audience.forget()
-            second = await asyncio.to_thread(ExchangeProcess, "--port", str(first.address.port))
+            second = await asyncio.to_thread(
+                ExchangeProcess, *MARKET, "--port", str(first.address.port)
+            )
             await until(audience.all_live, "three live feeds again", deadline_s=20.0)
             await until(lambda: audience.books(PERPETUAL), "a book again")
     finally:
