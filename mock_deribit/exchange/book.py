@@ -51,8 +51,9 @@ class Half:
         self.ranks: list[int] = []
         self.before: dict[int, int] = {}
 
-    def add(self, rank: int, order: Order, lots: int) -> None:
-        """Let an order join the end of a level, which begins with it if there was none."""
+    def add(self, order: Order) -> None:
+        """Let an order join the end of its level, which begins with it if there was none."""
+        rank = self.sign * order.tick
         level = self.levels.get(rank)
         if level is None:
             level = self.levels[rank] = Level()
@@ -60,15 +61,16 @@ class Half:
         if rank not in self.before:
             self.before[rank] = level.lots
         level.queue[order.number] = order
-        level.lots += lots
+        level.lots += order.lots - order.filled - order.hidden
 
-    def take(self, rank: int, order: Order, lots: int, *, leaves: bool) -> None:
-        """Take lots of an order off its level, which ends with the last of its orders."""
+    def take(self, order: Order, lots: int) -> None:
+        """Take lots of an order off its level; with its last it leaves, and the last order ends the level."""
+        rank = self.sign * order.tick
         level = self.levels[rank]
         if rank not in self.before:
             self.before[rank] = level.lots
         level.lots -= lots
-        if leaves:
+        if lots == order.lots - order.filled - order.hidden:
             del level.queue[order.number]
             if not level.queue:
                 del self.levels[rank]
@@ -100,11 +102,6 @@ class Book:
         """The best price of a half in ticks."""
         ranks = self._halves[half].ranks
         return half * ranks[-1] if ranks else None
-
-    def top(self) -> tuple[int | None, int | None]:
-        """Best bid and best ask in ticks."""
-        bids, asks = self.bids.ranks, self.asks.ranks
-        return bids[-1] if bids else None, -asks[-1] if asks else None
 
     def lots_at(self, half: int, tick: int) -> int:
         """The size resting at a price, 0 if none."""
@@ -148,19 +145,15 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Rest an order at the end of its level."""
-        half = order.sign
-        self._halves[half].add(half * order.tick, order, order.visible)
+        self._halves[order.sign].add(order)
 
     def remove(self, order: Order) -> None:
         """Take an order out, whatever is left of it; an iceberg stands here with its present slice."""
-        half = order.sign
-        self._halves[half].take(half * order.tick, order, order.visible, leaves=True)
+        self._halves[order.sign].take(order, order.visible)
 
     def reduce(self, order: Order, lots: int) -> None:
         """Tell the book that `lots` are about to leave a resting order; its place is kept.
 
         An order that loses all it has left leaves the book. The caller then changes the order.
         """
-        half = order.sign
-        leaves = lots == order.visible
-        self._halves[half].take(half * order.tick, order, lots, leaves=leaves)
+        self._halves[order.sign].take(order, lots)

@@ -86,7 +86,11 @@ def request(
         or (kind(wanted) if wanted.mmp or wanted.display_amount is not None else None)
         or (post_only_allowed(wanted) if wanted.post_only else None)
         or size(contract, wanted.amount, off_lot_code)
-        or display(contract, wanted.amount, wanted.display_amount)
+        or (
+            None
+            if wanted.display_amount is None
+            else display(contract, wanted.amount, wanted.display_amount)
+        )
     )
 
 
@@ -164,7 +168,7 @@ def price(contract: Contract, value: float | None) -> Refused | None:
 
 def band(contract: Contract, sign: int, value: float) -> Refused | None:
     """A buy above, or a sell below, the band around the mark."""
-    low, high = contract.band()
+    low, high = contract.at_mark().band
     if sign > 0 and value > high:
         return Refused(10007, f"price_too_high {high:.4f}")
     if sign < 0 and value < low:

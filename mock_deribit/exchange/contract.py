@@ -201,8 +201,10 @@ class Contract:
 
     def take_best_change(self) -> bool:
         """Whether the best bid or ask has another price than at the last call."""
-        told, self._told_best = self._told_best, self.book.top()
-        return told != self._told_best
+        bids, asks = self.book.bids.ranks, self.book.asks.ranks
+        told, best = self._told_best, (bids[-1] if bids else None, asks[-1] if asks else None)
+        self._told_best = best
+        return told != best
 
     def book_view(self) -> BookView:
         """The full book, best first."""
@@ -249,8 +251,9 @@ class Contract:
         return (rate + self.listing.margin_slope * size) * size
 
     def _told(self, half: Half) -> tuple[LevelChange, ...]:
-        levels = []
+        levels, prices = [], self._prices
         for tick, before, now in half.take_changes():
             action = "delete" if not now else "change" if before else "new"
-            levels.append(LevelChange(action, self.price(tick), self.amount(now)))
+            price = prices.get(tick) or self.price(tick)
+            levels.append(LevelChange(action, price, self.amount(now)))
         return tuple(levels)

@@ -264,7 +264,7 @@ class Execution:
             order.hide()
         contract.book.add(order)
         account.orders[order.order_id] = order
-        account.position(contract).add_open(order, order.remaining)
+        account.position(contract).add_open(order, order.lots - order.filled)
         if order.reduce_only:
             account.reducing[order.order_id] = order
         if order.group is not None:

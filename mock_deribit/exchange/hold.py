@@ -44,12 +44,12 @@ class _Waiting:
 
 
 class Hold:
-    """Every request that waits, over all books."""
+    """Every request that waits, over all books; `waiting` by ticket."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._due: list[tuple[Nanos, int]] = []
-        self._waiting: dict[int, _Waiting] = {}
+        self.waiting: dict[int, _Waiting] = {}
         self._last: dict[str, Nanos] = {}
         self._tickets = 0
 
@@ -67,26 +67,26 @@ class Hold:
         """Let a request wait. `order_id`: it edits this order; `size`: (group, sign, base coins) of a
         protected one, which count as open while they wait."""
         if order_id is not None:
-            for ticket, waiting in list(self._waiting.items()):
+            for ticket, waiting in list(self.waiting.items()):
                 if waiting.order_id == order_id:
                     self._end(now, ticket, checks.SUPERSEDED)
         self._tickets += 1
         due = Nanos(max(now + contract.hold, self._last.get(contract.name, 0)))
         self._last[contract.name] = due
-        self._waiting[self._tickets] = _Waiting(account, contract, act, label, order_id, size)
+        self.waiting[self._tickets] = _Waiting(account, contract, act, label, order_id, size)
         heappush(self._due, (due, self._tickets))
         return Held(self._tickets)
 
     def due(self) -> Nanos | None:
         """When the next request is to be carried out."""
-        while self._due and self._due[0][1] not in self._waiting:
+        while self._due and self._due[0][1] not in self.waiting:
             heappop(self._due)
         return self._due[0][0] if self._due else None
 
     def release(self, now: Nanos) -> None:
         """Carry out the next request. Its answer is told before what it caused."""
         _, ticket = heappop(self._due)
-        waiting = self._waiting.pop(ticket)
+        waiting = self.waiting.pop(ticket)
         place = self._outbox.place()
         answer = waiting.act(now)
         ended = HoldEnded(ts=now, account=waiting.account, ticket=ticket, answer=answer)
@@ -101,7 +101,7 @@ class Hold:
         label: str | None,
     ) -> None:
         """Take back an account's waiting requests that fit the filters of a cancel-all."""
-        for ticket, waiting in list(self._waiting.items()):
+        for ticket, waiting in list(self.waiting.items()):
             if (
                 waiting.account == account
                 and instrument in (None, waiting.contract.name)
@@ -114,7 +114,7 @@ class Hold:
         """Base coins of protected orders that wait on one side."""
         return sum(
             waiting.size[2]
-            for waiting in self._waiting.values()
+            for waiting in self.waiting.values()
             if waiting.size is not None
             and waiting.account == account
             and waiting.contract.name == instrument
@@ -122,6 +122,6 @@ class Hold:
         )
 
     def _end(self, now: Nanos, ticket: int, answer: Refused) -> None:
-        waiting = self._waiting.pop(ticket)
+        waiting = self.waiting.pop(ticket)
         ended = HoldEnded(ts=now, account=waiting.account, ticket=ticket, answer=answer)
         self._outbox.tell(ended)

@@ -11,6 +11,8 @@ from shared.randomness import Stream
 _FIRST_CHANGE = 136_069_961_946
 _FIRST_ORDER = 74_365_704_227
 _FIRST_TRADE = 403_691_824
+_PLAIN = "BTC"
+"""The currency whose ids carry no prefix."""
 _GAP = 7
 _GAPS_DRAWN = 4096
 
@@ -34,14 +36,10 @@ class Numbering:
         """The id of the next order that settles in this currency."""
         number = self._orders.get(currency, _FIRST_ORDER) + next(self._gaps)
         self._orders[currency] = number
-        return _prefixed(currency, number)
+        return str(number) if currency == _PLAIN else f"{currency}-{number}"
 
     def trade_id(self, currency: str) -> str:
         """The id of the next trade that settles in this currency."""
         number = self._trades.get(currency, _FIRST_TRADE) + 1
         self._trades[currency] = number
-        return _prefixed(currency, number)
-
-
-def _prefixed(currency: str, number: int) -> str:
-    return str(number) if currency == "BTC" else f"{currency}-{number}"
+        return str(number) if currency == _PLAIN else f"{currency}-{number}"

@@ -31,12 +31,15 @@ class Operations(Inquiry):
         forgetting of orders. Raises ValueError when time runs back."""
         if now < self._now:
             raise ValueError(f"time runs back: the exchange was at {self._now}, now told {now}")
-        due = self._hold.due()
-        while due is not None and due <= now:
-            self._pass(due)
-            self._hold.release(due)
+        if self._hold.waiting:
             due = self._hold.due()
-        self._pass(now)
+            while due is not None and due <= now:
+                self._pass(due)
+                self._hold.release(due)
+                due = self._hold.due()
+        self._now = now
+        if now >= self._timetable.next_wake():
+            self._timetable.advance(now)
 
     def next_wake(self) -> Nanos:
         """When `advance` is due next if nothing else happens."""

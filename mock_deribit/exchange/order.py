@@ -103,7 +103,7 @@ class Order(msgspec.Struct, eq=False, gc=False):
             self.state,
             self.order_type,
             instrument.name,
-            self.side,
+            _BUY if self.sign > 0 else _SELL,
             self.price,
             on_grid(self.lots if self.quote_id is None else self.remaining, step),
             on_grid(self.filled, step) if self.filled else 0.0,

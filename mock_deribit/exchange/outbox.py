@@ -77,12 +77,13 @@ class Outbox:
     def commit(self, now: Nanos) -> None:
         """Queue everything the request did, in the documented order."""
         events, orders, public = self._events, self._orders, self._public
+        if len(orders) == 1 == len(self._contracts) and not (public or self._holders):
+            self._commit_one(now)
+            return
         for account, order in orders.values():
             events.append(OrderUpdated(now, account.name, order.view()))
-        if self._fills:
-            for (name, instrument), fills in self._fills.items():
-                events.append(UserTraded(now, name, instrument, tuple(fills)))
-            self._fills.clear()
+        for (name, instrument), fills in self._fills.items():
+            events.append(UserTraded(now, name, instrument, tuple(fills)))
         for instrument, trades in public.items():
             events.append(Traded(now, instrument, tuple(trades)))
         moved = []
@@ -92,13 +93,29 @@ class Outbox:
                 events.append(change)
                 if contract.take_best_change() or contract.name in public:
                     moved.append(contract.name)
-        self._contracts.clear()
         if orders or self._holders:
             self._tell_holdings(now)
         for instrument in moved:
             events.append(TickerChanged(now, instrument))
-        if public:
-            public.clear()
+        orders.clear()
+        self._fills.clear()
+        public.clear()
+        self._contracts.clear()
+        self._holders.clear()
+
+    def _commit_one(self, now: Nanos) -> None:
+        """The usual case: one order on one book, and no trade."""
+        _, (account, order) = self._orders.popitem()
+        _, contract = self._contracts.popitem()
+        tell, name = self._events.append, account.name
+        tell(OrderUpdated(now, name, order.view()))
+        change = contract.take_book_change(now)
+        if change is not None:
+            tell(change)
+        tell(PositionChanged(now, name, contract.name))
+        tell(PortfolioChanged(now, name, contract.instrument.settlement))
+        if change is not None and contract.take_best_change():
+            tell(TickerChanged(now, contract.name))
 
     def place(self) -> int:
         """Where the next event will stand, for `tell_at`."""
@@ -115,16 +132,9 @@ class Outbox:
 
     def _tell_holdings(self, now: Nanos) -> None:
         """Every order event moves its account's position and portfolio; each is told once."""
-        events, orders, holders = self._events, self._orders, self._holders
-        if len(orders) == 1 and not holders:
-            _, (account, order) = orders.popitem()
-            events.append(PositionChanged(now, account.name, order.instrument.name))
-            events.append(PortfolioChanged(now, account.name, order.instrument.settlement))
-            return
-        for account, order in orders.values():
+        events, holders = self._events, self._holders
+        for account, order in self._orders.values():
             holders[account.name, order.instrument.name] = order.instrument.settlement
-        orders.clear()
         events.extend([PositionChanged(now, *holder) for holder in holders])
         portfolios = {(name, currency): None for (name, _), currency in holders.items()}
         events.extend([PortfolioChanged(now, *portfolio) for portfolio in portfolios])
-        holders.clear()
