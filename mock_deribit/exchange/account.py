@@ -211,6 +211,7 @@ class Account:
         self.quotes_frozen_until = Nanos(0)
         self.protection_margin = 0.0
         self.balances: dict[str, int] = {}
+        self.fee_remainders: dict[str, int] = {}
         self.positions: dict[str, Position] = {}
         self._by_currency: dict[str, list[Position]] = {}
         self.orders: dict[str, Order] = {}

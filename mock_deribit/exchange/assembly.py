@@ -46,12 +46,7 @@ class Assembly:
         self._locked: dict[str, bool] = {}
         self._outbox = Outbox()
         self._ledger = Ledger()
-        self._clearing = Clearing(
-            self._numbering,
-            self._outbox,
-            self._ledger,
-            hidden_pays_taker=self.rules.hidden_pays_taker,
-        )
+        self._clearing = Clearing(self._numbering, self._outbox, self._ledger, self.rules)
         self._execution = Execution(
             self._accounts, self._contracts, self._clearing, self._ledger, self._outbox, self.rules
         )

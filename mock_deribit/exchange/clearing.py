@@ -2,19 +2,21 @@
 
 Every match is booked twice with opposite signs and the same lots and price, so positions of all accounts
 sum to zero; each side's fee leaves its balance and enters the ledger's purse, so that money is conserved.
-Fees are rate times notional in the settlement coin, rounded to eight decimals (a rebate is a negative fee).
+Fees are rate times notional in the settlement coin, rounded to eight decimals (a rebate is a negative fee);
+by the rules what rounding left is forgotten, or carried to the account's next fee.
 """
 
 import msgspec
 
-from mock_deribit.exchange.account import Account, coin, quanta
-from mock_deribit.exchange.contract import Contract
+from mock_deribit.exchange.account import SATOSHI_QUANTA, Account, coin, quanta
+from mock_deribit.exchange.contract import QUANTA, Contract
 from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.messages import PublicTrade, UserTrade
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
 from mock_deribit.exchange.records import SettlementType
+from mock_deribit.exchange.rules import Rules
 from shared.kernel import Nanos
 
 
@@ -52,15 +54,14 @@ class Half(msgspec.Struct, frozen=True, gc=False):
 
 
 class Clearing:
-    """Books matches and deliveries. `hidden_pays_taker`: a refilled iceberg pays the taker's rate."""
+    """Books matches and deliveries."""
 
-    def __init__(
-        self, numbering: Numbering, outbox: Outbox, ledger: Ledger, *, hidden_pays_taker: bool
-    ) -> None:
+    def __init__(self, numbering: Numbering, outbox: Outbox, ledger: Ledger, rules: Rules) -> None:
         self._numbering = numbering
         self._outbox = outbox
         self._ledger = ledger
-        self._hidden_pays_taker = hidden_pays_taker
+        self._hidden_pays_taker = rules.hidden_pays_taker
+        self._carries = rules.fee_remainder == "carried"
 
     def trade(
         self,
@@ -108,10 +109,21 @@ class Clearing:
         rate = instrument.maker_fee if cheap else instrument.taker_fee
         if order.is_liquidation:
             rate = contract.listing.liquidation_fee
-        fee = quanta(instrument.fee(match.amount, match.price, rate))
+        exact = instrument.fee(match.amount, match.price, rate)
+        fee = (
+            self._carried(account, exact, instrument.settlement) if self._carries else quanta(exact)
+        )
         profit = self._move(contract, account, order.sign * lots, worth)
         self._ledger.charge(account, instrument.settlement, fee)
         return Half(order, match, fee, profit, maker)
+
+    @staticmethod
+    def _carried(account: Account, exact: float, currency: str) -> int:
+        """A fee to the satoshi, with what rounding left of the last one."""
+        due = round(exact * QUANTA) + account.fee_remainders.get(currency, 0)
+        fee = round(due / SATOSHI_QUANTA) * SATOSHI_QUANTA
+        account.fee_remainders[currency] = due - fee
+        return fee
 
     def _move(self, contract: Contract, account: Account, signed_lots: int, worth: int) -> int:
         position = account.position(contract)

@@ -64,6 +64,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     hidden_pays_taker: Annotated[
         bool, Meta(description="Whether the refills of an iceberg order pay the taker's fee")
     ] = True
+    fee_remainder: Annotated[
+        Literal["dropped", "carried"],
+        Meta(description="What rounding a fee to eight decimals leaves: dropped, or carried to the "
+             "account's next fee (two recorded fills look like it)"),
+    ] = "dropped"  # fmt: skip
     protection_acts: Annotated[
         Literal["after_match", "after_request"],
         Meta(description="When market maker protection is checked while one order sweeps several of "

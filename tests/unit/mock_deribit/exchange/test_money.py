@@ -156,6 +156,28 @@ def test_settlement_moves_the_session_to_the_balance_and_nothing_else() -> None:
     assert states == [BookState.SETTLEMENT, BookState.OPEN]
 
 
+def test_funding_starts_anew_at_settlement() -> None:
+    floor = Floor()
+    hold_market(floor, 60_060.0)
+    floor.wait(EIGHT - HOUR - floor.now)
+    floor.trade("alice", "bob", 60_000.0, 60_060.0)
+    floor.wait(HOUR - 1)
+    rate = floor.exchange.ticker(PERPETUAL).current_funding
+    assert rate is not None
+    hour = rate / 8.0
+    before = floor.exchange.position("alice", PERPETUAL)
+    assert before.realized_funding == pytest.approx(-hour, rel=0.01)
+    floor.wait(1)
+    (row,) = floor.exchange.settlements("alice")
+    assert row.funding == pytest.approx(before.realized_funding, abs=1e-8)
+    after = floor.exchange.position("alice", PERPETUAL)
+    assert (after.realized_funding, after.interest_value) == (0.0, 0.0)
+    floor.wait(HOUR)
+    later = floor.exchange.position("alice", PERPETUAL)
+    assert later.realized_funding == pytest.approx(-hour, rel=0.01)
+    assert later.interest_value == pytest.approx(rate / 60_000.0 * 3_600_000, rel=0.01)
+
+
 def test_an_expired_future_is_delivered_at_the_average_of_its_index() -> None:
     expiry = btc_listings(OPENING)[1].instrument.expiry
     floor = Floor(now=Nanos(expiry - HOUR - 3 * DAY))

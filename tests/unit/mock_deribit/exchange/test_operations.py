@@ -144,6 +144,9 @@ def test_a_future_can_expire_before_its_time_and_is_archived_later(floor: Floor)
     log = floor.exchange.transaction_log("alice", "BTC", query="delivery")
     assert [(entry.position, entry.price) for entry in log] == [(0.0, 61_000.0)]
     assert log[0].commission == round(0.00025 * 6_000.0 / 61_000.0, 8)
+    whole = floor.exchange.transaction_log("alice", "BTC")
+    balance = floor.exchange.portfolio("alice", "BTC").balance
+    assert sum(entry.change for entry in whole) == pytest.approx(balance, abs=1e-12)
     for name in (dated, PERPETUAL):
         with pytest.raises(ValueError, match="cannot expire"):
             floor.exchange.expire_now(floor.now, name)

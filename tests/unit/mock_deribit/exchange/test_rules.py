@@ -1,5 +1,7 @@
 """What Deribit leaves open: each choice and its alternative does what it says."""
 
+import pytest
+
 from mock_deribit.exchange.maker_messages import Protection
 from mock_deribit.exchange.messages import (
     OrderEdit,
@@ -128,6 +130,19 @@ def test_an_amount_off_the_lot_has_one_code_or_the_other() -> None:
     for rules in (Rules(), Rules(off_lot_code=10027)):
         refused = Floor(rules=rules).send("alice", Side.BUY, 15.0, 60_000.0)
         assert code(refused) == rules.off_lot_code
+
+
+def test_what_rounding_a_fee_leaves_is_dropped_or_carried_to_the_next() -> None:
+    fees = []
+    for rules in (Rules(), Rules(fee_remainder="carried")):
+        floor = Floor(rules=rules)
+        before = floor.exchange.money("BTC")
+        for _ in range(4):
+            floor.trade("alice", "bob", 10.0, 60_030.0)
+        fees.append([fill.fee for fill in floor.exchange.user_trades("alice")])
+        assert floor.exchange.money("BTC") == before
+    assert fees == [[6e-8, 6e-8, 6e-8, 6e-8], [6e-8, 6e-8, 5e-8, 6e-8]]
+    assert sum(fees[1]) == pytest.approx(4 * 0.00035 * 10.0 / 60_030.0, abs=5e-9)
 
 
 def test_the_mark_follows_in_the_window_of_the_rules() -> None:
