@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from console.verbs import Dependencies
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS: dict[Dependencies, str] = {"runtime": "requirements.lock", "dev": "requirements-dev.lock"}
+CLIENTS: dict[Dependencies, str] = {"runtime": "requirements-clients.lock"}
+"""Other people's clients of Deribit, for the tests that let them talk to the mock. They are in an environment
+of their own, made when those tests first run: what they need is their business and not small."""
 
 
 class SetupFailed(Exception):
@@ -29,12 +32,21 @@ class SetupFailed(Exception):
 
 
 class Environment:
-    """The virtual environment beside the lock files in `root`, made by `base_python`."""
+    """The virtual environment made from lock files in `root` by `base_python`; `.venv` unless it is told
+    otherwise."""
 
-    def __init__(self, root: Path, base_python: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        base_python: str,
+        name: str = ".venv",
+        locks: Mapping[Dependencies, str] = LOCKS,
+    ) -> None:
         self.root = root
         self.base_python = base_python
-        self.folder = root / ".venv"
+        self.name = name
+        self.locks = locks
+        self.folder = root / name
         self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / "complete.json"
 
@@ -59,7 +71,7 @@ class Environment:
         made_from = f"{python_version()}\n{self.folder}\n".encode()
         return {
             name: hashlib.sha256(made_from + (self.root / lock).read_bytes()).hexdigest()
-            for name, lock in LOCKS.items()
+            for name, lock in self.locks.items()
         }
 
     def _stamped(self) -> dict[str, str]:
@@ -83,14 +95,14 @@ class Environment:
             yield
 
     def _create(self) -> None:
-        say(f"making .venv with Python {python_version()}")
+        say(f"making {self.name} with Python {python_version()}")
         # The stamp goes first: a removal cut short must not look complete.
         self.stamp.unlink(missing_ok=True)
         if self.folder.exists():
             shutil.rmtree(self.folder)
         _run(
             [self.base_python, "-I", "-m", "venv", "--without-pip", str(self.folder)],
-            "could not make .venv; this Python lacks its venv module "
+            f"could not make {self.name}; this Python lacks its venv module "
             "(on Debian and Ubuntu: apt-get install python3-venv)",
         )
 
@@ -106,7 +118,7 @@ class Environment:
         return [str(self.python), "-I", "-m", "pip"]
 
     def _install(self, needs: Dependencies) -> None:
-        lock = LOCKS[needs]
+        lock = self.locks[needs]
         say(f"installing {lock} (only this once)")
         quiet = ("--disable-pip-version-check", "--no-input", "--no-compile")
         locked = ("--no-deps", "--require-hashes", "-r", str(self.root / lock))
@@ -167,6 +179,11 @@ def base_python() -> str:
 def project() -> Environment:
     """The project's own environment, as the Python that is running would make it."""
     return Environment(ROOT, base_python())
+
+
+def clients() -> Environment:
+    """The environment of other people's clients; it goes with the project's own, inside which it lies."""
+    return Environment(ROOT, base_python(), ".venv/clients", CLIENTS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

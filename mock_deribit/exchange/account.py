@@ -53,6 +53,7 @@ class Position:
         "contract",
         "cost",
         "entry_cost",
+        "ever_held",
         "funding",
         "funding_seen",
         "lots",
@@ -64,6 +65,7 @@ class Position:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.lots = 0
+        self.ever_held = False
         self.entry_cost = 0
         self.cost = 0
         self.realized = 0
@@ -79,6 +81,7 @@ class Position:
         before = self.lots
         self.accrue()
         self.lots = before + signed_lots
+        self.ever_held = True
         if not before or (before > 0) == (signed_lots > 0):
             self.entry_cost += signed_lots * worth
             self.cost += signed_lots * worth

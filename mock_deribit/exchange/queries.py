@@ -127,6 +127,7 @@ class Inquiry(Assembly):
             self.position(account, name)
             for name, contract in self._contracts.items()
             if name in held
+            and held[name].ever_held
             and contract.delivery_price is None
             and currency in (None, contract.instrument.settlement)
         )

@@ -157,7 +157,10 @@ class Gatekeeper:
     # -- proofs ----------------------------------------------------------------------------------
 
     def _signed(self, now: Nanos, key: Key | None, params: Params) -> Key:
-        timestamp, nonce = params.integer("timestamp"), params.text("nonce")
+        # Milliseconds, which the documented example sends as a string.
+        written = whole(params.peek("timestamp"))
+        timestamp = params.integer("timestamp") if written is None else written
+        nonce = params.text("nonce")
         if not nonce:
             raise invalid_params("nonce", "invalid format")
         given = params.text("signature")

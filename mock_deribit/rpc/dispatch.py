@@ -90,7 +90,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Request(msgspec.Struct):
-    method: str
+    method: str = ""
     params: dict[str, object] = {}
     id: int | str | None = None
 
@@ -261,6 +261,9 @@ def _response(number: int | str | None, run: Callable[[], object]) -> Response:
 
 
 def _missing(name: str) -> RpcError:
+    """Why there is no such method. A body that names none is no request (seen on the test network)."""
+    if not name:
+        return bad_request()
     why = NOT_HERE.get(name)
     return method_not_found() if why is None else switched_off(why)
 

@@ -53,7 +53,7 @@ def forbidden(scope: str) -> RpcError:
     return RpcError(FORBIDDEN, "forbidden", {"reason": f"scope required: {scope}"})
 
 
-def bad_request(reason: str) -> RpcError:
+def bad_request(reason: str | None = None) -> RpcError:
     """A frame that is not a request at all."""
     return RpcError(BAD_REQUEST, "bad_request", reason)
 

@@ -60,7 +60,10 @@ def _get_account_summaries(call: Call) -> object:
 
 def _summary(call: Call, account: str, currency: str) -> wire.Json:
     summary = wire.portfolio(call.venue.exchange.portfolio(account, currency))
-    return summary | {"limits": _limits(call), "fees": _fees(call)}
+    summary["limits"] = _limits(call)
+    if call.params.flag("extended"):
+        summary["fees"] = _fees(call)
+    return summary
 
 
 def _person(call: Call, account: str) -> wire.Json:
@@ -105,18 +108,15 @@ def _limits(call: Call) -> wire.Json:
     }
 
 
-def _fees(call: Call) -> list[wire.Json]:
-    """One row for each index and kind: the fees of its perpetual, or of its first future."""
-    rows: dict[str, wire.Json] = {}
+def _fees(call: Call) -> dict[str, dict[str, wire.Json]]:
+    """By index and kind: the fees of its perpetual, and of its first dated future."""
+    fees: dict[str, dict[str, wire.Json]] = {}
     for listing in call.venue.exchange.listings:
         future = listing.instrument
-        fee = {"type": "relative", "maker": future.maker_fee, "taker": future.taker_fee}
-        for kind in ("future", "perpetual") if future.perpetual else ("future",):
-            rows.setdefault(
-                f"{future.index}.{kind}",
-                {"index_name": future.index, "kind": kind, "value": {"default": fee}},
-            )
-    return list(rows.values())
+        fee = {"type": "fixed", "maker": future.maker_fee, "taker": future.taker_fee}
+        kind = "perpetual" if future.perpetual else "future"
+        fees.setdefault(future.index, {}).setdefault(kind, {"default": fee})
+    return fees
 
 
 def _get_subaccounts(call: Call) -> object:

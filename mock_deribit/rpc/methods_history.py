@@ -112,7 +112,7 @@ def _get_trigger_order_history(call: Call) -> object:
     """Trigger orders that have ended: none, there are no trigger orders here."""
     call.currency()
     call.params.integer("count", 20, low=1, high=1000)
-    return {"entries": [], "continuation": None}
+    return {"entries": []}
 
 
 def _trades(call: Call, fills: tuple[UserTrade, ...]) -> wire.Json:

@@ -58,7 +58,8 @@ def _settlements(call: Call, rows: Sequence[Settlement]) -> object:
         if kind in (None, row.type.value) and (until is None or to_ms(row.ts) <= until)
     ]
     chosen, word = continued(wanted, params, count, lambda row: f"{row.ts}{row.instrument}")
-    return {"settlements": [wire_records.settlement(row) for row in chosen], "continuation": word}
+    settlements = [wire_records.settlement(row) for row in chosen]
+    return {"settlements": settlements, "continuation": "none" if word is None else word}
 
 
 def _get_transaction_log(call: Call) -> object:

@@ -66,9 +66,10 @@ class WireRules(msgspec.Struct, frozen=True, kw_only=True):
     trades_by_order: Annotated[
         Literal["object", "array"],
         Meta(
-            description="What get_user_trades_by_order answers: {trades, has_more}, or the bare list"
+            description="What get_user_trades_by_order answers: {trades, has_more}, as an older page has "
+            "it, or the bare list, which two clients in use expect"
         ),
-    ] = "object"
+    ] = "array"
     protection_answer: Annotated[
         Literal["list", "object"],
         Meta(description="What set_mmp_config answers: a list with the configuration, or it alone"),

@@ -162,8 +162,10 @@ def margins(view: Margins) -> Json:
         "sell": view.sell,
         "min_price": view.min_price,
         "max_price": view.max_price,
-        "maker_fee": view.maker_fee,
-        "taker_fee": view.taker_fee,
+        "buy_maker_fee": view.maker_fee,
+        "buy_taker_fee": view.taker_fee,
+        "sell_maker_fee": view.maker_fee,
+        "sell_taker_fee": view.taker_fee,
     }
 
 

@@ -190,12 +190,9 @@ def decode_account(data: RawJson, ts: Nanos) -> Account:
     Fees are the account's own for perpetuals where it has any; None: the instrument's apply.
     """
     account = _ACCOUNT(data)
-    fees = [
-        fee
-        for fee in account.fees or ()
-        if (fee.fee_type, fee.instrument_type) == ("fixed", "perpetual")
-        and fee.currency.upper() == account.currency.upper()
-    ]
+    kinds = (account.fees or {}).get(f"{account.currency.lower()}_usd", {})
+    fee = kinds["perpetual"].default if "perpetual" in kinds else None
+    own = fee if fee is not None and fee.type == "fixed" else None
     return Account(
         ts=ts,
         currency=account.currency.upper(),
@@ -207,8 +204,8 @@ def decode_account(data: RawJson, ts: Nanos) -> Account:
         maintenance_margin=account.maintenance_margin,
         available=account.available_funds,
         delta_total=account.delta_total or 0.0,
-        maker_fee=fees[0].maker_fee if fees else None,
-        taker_fee=fees[0].taker_fee if fees else None,
+        maker_fee=own.maker if own is not None else None,
+        taker_fee=own.taker if own is not None else None,
     )
 
 

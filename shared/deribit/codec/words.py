@@ -175,13 +175,17 @@ class TradePage(msgspec.Struct):
 
 
 class Fee(msgspec.Struct):
-    """An element of an account summary's `fees`, there only for accounts with a discount."""
+    """A pair of fees; of type `fixed` they are fractions of the notional."""
 
-    currency: str = ""
-    fee_type: str = ""
-    instrument_type: str = ""
-    maker_fee: Signed | None = None
-    taker_fee: Signed | None = None
+    type: str = ""
+    maker: Signed | None = None
+    taker: Signed | None = None
+
+
+class Fees(msgspec.Struct):
+    """What an account summary's `fees` have for one index and kind of instrument."""
+
+    default: Fee | None = None
 
 
 class Account(msgspec.Struct):
@@ -196,7 +200,8 @@ class Account(msgspec.Struct):
     session_rpl: Signed | None = None
     session_upl: Signed | None = None
     delta_total: Signed | None = None
-    fees: list[Fee] | None = None
+    fees: dict[str, dict[str, Fees]] | None = None
+    """By index, then kind of instrument; there only for accounts with a discount."""
 
 
 class Rate(msgspec.Struct):

@@ -113,3 +113,17 @@ def test_two_first_runs_at_once_make_one_environment(
             done.result()
     assert has(ours, "alpha")
     assert capsys.readouterr().err.count("making .venv") == 1
+
+
+def test_other_peoples_packages_stay_in_an_environment_of_their_own(
+    ours: Environment, tmp_path: Path
+) -> None:
+    (ours.root / "requirements-others.lock").write_text(wheel(tmp_path, "delta"))
+    ours.ensure("runtime")
+    others = Environment(
+        ours.root, base_python(), ".venv/others", {"runtime": "requirements-others.lock"}
+    )
+    others.ensure("runtime")
+    assert has(others, "delta")
+    assert not has(others, "alpha")
+    assert not has(ours, "delta")

@@ -133,17 +133,17 @@ def test_a_flat_position_is_flat_whatever_direction_it_shows() -> None:
 
 
 def test_an_account_takes_only_fees_that_are_its_own_for_perpetuals() -> None:
-    fee = {
-        "currency": "btc",
-        "fee_type": "fixed",
-        "instrument_type": "perpetual",
-        "maker_fee": -1e-05,
-        "taker_fee": 0.0003,
-    }
-    account = codec.decode_account(raw(ACCOUNT | {"fees": [fee]}), NOW)
+    fee = {"type": "fixed", "maker": -1e-05, "taker": 0.0003}
+    fees = {"btc_usd": {"perpetual": {"default": fee}}}
+    account = codec.decode_account(raw(ACCOUNT | {"fees": fees}), NOW)
     assert (account.maker_fee, account.taker_fee) == (-1e-05, 0.0003)
-    for other in ({"currency": "ETH"}, {"fee_type": "relative"}, {"instrument_type": "option"}):
-        assert codec.decode_account(raw(ACCOUNT | {"fees": [fee | other]}), NOW).maker_fee is None
+    for other in (
+        {"eth_usd": fees["btc_usd"]},
+        {"btc_usd": {"option": {"default": fee}}},
+        {"btc_usd": {"perpetual": {"default": fee | {"type": "relative"}}}},
+        {"btc_usd": {"perpetual": {"block_trade": fee}}},
+    ):
+        assert codec.decode_account(raw(ACCOUNT | {"fees": other}), NOW).maker_fee is None
     assert codec.decode_account(raw(ACCOUNT), NOW).taker_fee is None
 
 

@@ -43,7 +43,7 @@ DECODERS: list[tuple[Decode, Any]] = [
     (codec.decode_trade_page, {"trades": [TRADE], "has_more": False}),
     (codec.decode_changes, {"instrument_name": "X", "orders": [ORDER], "positions": [POSITION]}),
     (codec.decode_positions, [POSITION]),
-    (lambda data: codec.decode_account(data, NOW), ACCOUNT | {"fees": [{"currency": "BTC"}]}),
+    (lambda data: codec.decode_account(data, NOW), ACCOUNT | {"fees": {"btc_usd": {}}}),
     (
         lambda data: codec.decode_limits(data, "BTC"),
         {"limits": {"matching_engine": GROUPS, "non_matching_engine": {"rate": 1, "burst": 1}}},

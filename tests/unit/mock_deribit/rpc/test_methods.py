@@ -39,6 +39,7 @@ def test_a_request_without_an_id_is_answered_without_one() -> None:
     [
         (b"not json", 11050, "invalid json"),
         (b'{"id":1,"method":"public/nope"}', -32601, None),
+        (b'{"id":1,"params":{}}', 11050, None),
         (b'{"id":1,"method":"public/test","params":{"x":"' + b"y" * 33_000 + b'"}}', -32600, None),
     ],
 )
@@ -174,7 +175,7 @@ def test_user_trades_come_in_pages_that_join_without_loss() -> None:
     assert newest["trades"][0]["trade_seq"] == seen[-1]
     assert newest["has_more"] is True
     order_id = newest["trades"][0]["order_id"]
-    assert bench.call(conn, "private/get_user_trades_by_order", order_id=order_id)["trades"]
+    assert bench.call(conn, "private/get_user_trades_by_order", order_id=order_id)
 
 
 def test_recent_trades_are_not_in_the_historical_half() -> None:
@@ -193,7 +194,8 @@ def test_the_summary_tells_limits_fees_and_money() -> None:
     summary = bench.call(conn, "private/get_account_summary", currency="BTC", extended=True)
     total = summary["limits"]["matching_engine"]["trading"]["total"]
     assert total == {"rate": 5.0, "burst": 20.0}
-    assert summary["fees"][0]["value"]["default"]["taker"] == 0.00035
+    perpetual = summary["fees"]["btc_usd"]["perpetual"]["default"]
+    assert perpetual == {"type": "fixed", "maker": 0.00015, "taker": 0.00035}
     assert (summary["balance"], summary["equity"]) == (0.9, 0.9)
     assert summary["username"] == "maker"
 

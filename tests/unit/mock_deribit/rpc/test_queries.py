@@ -70,7 +70,7 @@ def test_trades_of_an_order_are_asked_by_its_id() -> None:
     conn = bench.login()
     order = bench.call(conn, "private/buy", **BID)["order"]
     name = "private/get_user_trades_by_order"
-    assert bench.call(conn, name, order_id=order["order_id"])["trades"] == []
+    assert bench.call(conn, name, order_id=order["order_id"]) == []
     assert bench.error(conn, name, order_id="1")["code"] == 10004
 
 

@@ -133,9 +133,7 @@ def test_the_open_amount_of_a_quote_is_what_is_left_of_it() -> None:
     bench.others(PERP, Side.SELL, 59_999.5, 10_040)
     state = bench.call(conn, "private/get_order_state", order_id=bid["order_id"])
     assert (state["filled_amount"], state["amount"]) == (40.0, 60.0)
-    [fill] = bench.call(conn, "private/get_user_trades_by_order", order_id=bid["order_id"])[
-        "trades"
-    ]
+    [fill] = bench.call(conn, "private/get_user_trades_by_order", order_id=bid["order_id"])
     assert (fill["quote_id"], fill["quote_set_id"]) == ("1", "s1")
 
 
