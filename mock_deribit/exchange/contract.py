@@ -222,6 +222,7 @@ class Contract:
         low, high = self.band()
         valuation, perpetual = self.valuation, self.instrument.perpetual
         valuation.accrue(now)
+        interest = self.amount(self.gross_lots // 2)
         return TickerView(
             instrument=self.name,
             ts=now,
@@ -238,7 +239,8 @@ class Contract:
             estimated_delivery_price=self.estimated_delivery_price or valuation.index,
             settlement_price=self.settlement_price,
             delivery_price=self.delivery_price,
-            open_interest=self.amount(self.gross_lots // 2),
+            # Of inverse contracts it counts dollars, and every recording has an integer there.
+            open_interest=round(interest) if self._inverse else interest,
             current_funding=valuation.rate if perpetual else None,
             funding_8h=valuation.funded_between(Nanos(now - 8 * HOUR), now) if perpetual else None,
             interest_value=valuation.interest if perpetual else None,
