@@ -18,7 +18,7 @@ from console.setup import ROOT
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 VAGUE_NAMES = frozenset({"common", "helper", "helpers", "manager", "misc", "util", "utils"})
-PURE_PACKAGES = frozenset({"backtest", "mock_deribit", "services", "shared"})
+PURE_PACKAGES = frozenset({"backtest", "calibration", "mock_deribit", "services", "shared"})
 
 # hash() of a string and id() differ from run to run; the others touch the outside world.
 IMPURE_CALLS = frozenset({"breakpoint", "hash", "id", "input", "open", "print"})

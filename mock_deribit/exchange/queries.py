@@ -87,6 +87,10 @@ class Inquiry(Assembly):
             return order.view()
         return owner.closed.get(order_id, checks.NOT_FOUND)
 
+    def is_resting(self, account: str, order_id: str) -> bool:
+        """Whether an order of this account stands in a book."""
+        return order_id in self._accounts[account].orders
+
     def user_trades(
         self,
         account: str,

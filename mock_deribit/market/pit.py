@@ -1,18 +1,19 @@
 """A pit: the agents that make up one instrument's market, around a fair price told from outside.
 
-Fast makers at the touch, a slow ladder behind them, noise takers on a Hawkes clock, lead-lag takers that
-race the makers after a move, and sweeps. What reacts acts later than it sees, through the agenda.
+Fast makers at the touch, a slow ladder behind them, noise takers on a Hawkes clock, racers and snipers after
+a move, and sweeps. What reacts acts later than it sees, through the agenda, with one pending act an agent.
 """
 
 import math
 from functools import partial
 
-import msgspec
-
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
+from mock_deribit.market.hours import busyness
 from mock_deribit.market.ladder import Ladder
 from mock_deribit.market.makers import FastMaker
+from mock_deribit.market.profiles import PitProfile
+from mock_deribit.market.racers import SNIPE_LEAST_BPS, Racer, Racers
 from mock_deribit.market.regime import Weather
 from mock_deribit.market.takers import HawkesClock, Takers
 from mock_deribit.market.trader import Trader
@@ -20,64 +21,15 @@ from mock_deribit.market.value import Outside
 from shared.instruments import Instrument, Payoff
 from shared.kernel import Nanos
 from shared.randomness import Stream
-from shared.units import BPS, MILLISECOND, from_seconds
+from shared.units import BPS, SECOND, from_seconds
 
-_TAKER_LIMIT_BPS = 2.5
-_INFORMED = 0.30
-_LEAD_LAG_PER_BP = 0.10
-_LEAD_LAG_MOST = 0.9
-_RETRIES = 5
-_SWEEP_USD = 3_000_000.0
+_TAKER_LIMIT_BPS = 1.5
+_SWEEP_USD = 6_000_000.0
+_SWEEP_BPS, _SWEEP_MEAN_BPS = 1.0, 2.0
+_WITH_DRIFT = 0.65
 _RAREST_PER_HOUR = 0.01
-
-
-class MakerProfile(msgspec.Struct, frozen=True):
-    """One fast maker: latency, and tolerance and error in ticks."""
-
-    latency_ms: float
-    tolerance: float
-    noise: float
-
-
-class PitProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """How busy an instrument is. Rates per second, sizes in USD (medians)."""
-
-    makers: tuple[MakerProfile, ...]
-    maker_usd: float
-    ladder_rate: float
-    ladder_orders: int
-    ladder_usd: float
-    taker_rate: float
-    sweep_share: float
-    lead_lag: bool
-
-
-PERPETUAL = PitProfile(
-    makers=(
-        MakerProfile(0.6, 0.8, 0.4),
-        MakerProfile(1.2, 1.2, 0.5),
-        MakerProfile(2.5, 1.8, 0.6),
-        MakerProfile(8.0, 2.6, 0.8),
-    ),
-    maker_usd=11_000.0,
-    ladder_rate=4.0,
-    ladder_orders=260,
-    ladder_usd=20_000.0,
-    taker_rate=0.06,
-    sweep_share=1.0,
-    lead_lag=True,
-)
-
-DATED = PitProfile(
-    makers=(MakerProfile(2.0, 0.9, 0.2), MakerProfile(7.0, 1.5, 0.3)),
-    maker_usd=12_000.0,
-    ladder_rate=0.8,
-    ladder_orders=80,
-    ladder_usd=20_000.0,
-    taker_rate=0.006,
-    sweep_share=0.1,
-    lead_lag=False,
-)
+_CHILD_SECONDS = 20.0
+_CHILD_MOVE_BPS, _CHILD_MEMORY = 30.0, 60 * SECOND
 
 
 class Pit:
@@ -98,16 +50,16 @@ class Pit:
         self._value = value
         self._profile = profile
         self._weather = weather
-        self._instrument = instrument
+        self.instrument = instrument
         self._taker = Trader(exchange, "house-takers", instrument)
+        lot_usd = self._lot_usd()
         self._makers = [
             FastMaker(
                 Trader(exchange, f"house-maker-{k}", instrument),
                 Stream(f"{seed}|maker-{k}|{name}"),
-                latency_ms=maker.latency_ms,
-                tolerance=maker.tolerance,
-                noise=maker.noise,
-                size=self._lots(profile.maker_usd),
+                maker,
+                profile.maker_usd * weather.regime.depth / lot_usd,
+                profile.maker_deviation,
             )
             for k, maker in enumerate(profile.makers)
         ]
@@ -115,16 +67,21 @@ class Pit:
             Trader(exchange, "house-ladder", instrument),
             agenda,
             Stream(f"{seed}|ladder|{name}"),
-            rate=profile.ladder_rate,
-            size=self._lots(profile.ladder_usd),
-            activity=weather.regime.activity,
+            weather,
+            profile.bands,
+            lot_usd,
         )
-        self._clock = HawkesClock(
-            profile.taker_rate, weather.regime.activity, Stream(f"{seed}|clock|{name}")
-        )
+        self._clock = HawkesClock(Stream(f"{seed}|clock|{name}"))
         self._takers = Takers(Stream(f"{seed}|takers|{name}"))
-        self._race = Stream(f"{seed}|lead-lag|{name}")
+        self._racers = Racers(
+            Stream(f"{seed}|racers|{name}"),
+            profile.race_per_bp,
+            profile.race_power,
+            profile.race_more,
+        )
+        self._fidgets = Stream(f"{seed}|fidgets|{name}")
         self._sweeps = Stream(f"{seed}|sweeps|{name}")
+        self._before = (Nanos(0), 0.0)
         self.premium = 0.0
 
     @property
@@ -134,11 +91,13 @@ class Pit:
 
     def start(self, now: Nanos) -> None:
         """Fill the book and set the clocks."""
-        self._ladder.fill(now, self.fair, self._profile.ladder_orders)
+        self._before = (now, self.fair)
+        self._ladder.fill(now, self.fair)
         for maker in self._makers:
-            maker.quote(now, self._fair_ticks())
+            maker.improve(now, self._fair_ticks(), 0.0)
         self._agenda.at(self._ladder.next_birth(now), self._birth)
-        self._agenda.at(self._clock.next(now), self._arrival)
+        self._agenda.at(self._next_arrival(now), self._arrival)
+        self._agenda.at(self._next_fidget(now), self._fidget)
         self._agenda.at(self._next_sweep(now), self._sweep)
 
     def moved(self, now: Nanos, bps: float) -> None:
@@ -146,73 +105,145 @@ class Pit:
         self._ladder.passed(now, self.fair)
         self.alert(now)
         regime = self._weather.regime
-        hot = _LEAD_LAG_PER_BP * regime.toxicity * regime.lead_lag
-        eager = min(_LEAD_LAG_MOST, hot * abs(bps))
-        if self._profile.lead_lag and self._race.chance(eager):
-            after = Nanos(now + int(self._race.uniform(0.3, 4.3) * MILLISECOND))
-            sign, usd = (1 if bps > 0 else -1), self._takers.size()
-            self._agenda.at(after, partial(self._snipe, sign, usd))
+        # At a faster pace moves are smaller; who races them looks at how unusual they are.
+        unusual = bps * math.sqrt(regime.activity)
+        for racer in self._racers.after(now, unusual, regime.toxicity * regime.lead_lag):
+            self._agenda.at(racer.at, partial(self._race, racer))
+        if self._beyond(SNIPE_LEAST_BPS):
+            at, threshold = self._racers.sniper(now)
+            self._agenda.at(at, partial(self._snipe, threshold))
 
     def alert(self, now: Nanos) -> None:
         """Every maker looks again, after its own latency."""
         for maker in self._makers:
             if not maker.pending:
                 maker.pending = True
-                when = Nanos(now + maker.delay())
-                self._agenda.at(when, partial(self._quote, maker, 0))
+                self._agenda.at(Nanos(now + maker.delay()), partial(self._defend, maker))
 
-    def _quote(self, maker: FastMaker, tries: int, now: Nanos) -> None:
+    def sweep(self, now: Nanos, sign: int, bps: float) -> None:
+        """Somebody takes everything within this distance; what stays of it is the regime's dial."""
+        self._take(now, sign, bps, _SWEEP_USD)
+        self._value.shift(sign * bps * self._weather.regime.sweep_permanence)
+        self._ladder.passed(now, self.fair)
+
+    def gap_bps(self) -> float:
+        """How far the mid stands over the fair price; 0 while a side is empty."""
+        bid, ask = self._taker.best(1), self._taker.best(-1)
+        if bid is None or ask is None:
+            return 0.0
+        return ((bid + ask) / 2.0 / self._fair_ticks() - 1.0) / BPS
+
+    def take(self, now: Nanos, sign: int, usd: float) -> None:
+        """A market order from elsewhere."""
+        self._take(now, sign, _TAKER_LIMIT_BPS, usd)
+
+    # -- makers ----------------------------------------------------------------------------------
+
+    def _defend(self, maker: FastMaker, now: Nanos) -> None:
+        if maker.defend(now, self._fair_ticks(), self._value.lean):
+            self._agenda.at(Nanos(now + 2 * maker.delay()), partial(self._improve, maker))
+        else:
+            maker.pending = False
+
+    def _improve(self, maker: FastMaker, now: Nanos) -> None:
         maker.pending = False
-        if not maker.quote(now, self._fair_ticks()) and tries < _RETRIES:
-            maker.pending = True
-            when = Nanos(now + 2 * maker.delay())
-            self._agenda.at(when, partial(self._quote, maker, tries + 1))
+        maker.improve(now, self._fair_ticks(), self._value.lean)
+
+    def _next_fidget(self, now: Nanos) -> Nanos:
+        rate = self._profile.fidgets * self._weather.regime.activity
+        return Nanos(now + from_seconds(self._fidgets.exponential(1.0 / rate)))
+
+    def _fidget(self, now: Nanos) -> None:
+        maker = self._fidgets.choice(self._makers)
+        maker.fidget(now, self._fair_ticks(), self._value.lean)
+        self._close_if_open(now)
+        self._agenda.at(self._next_fidget(now), self._fidget)
+
+    def _close_if_open(self, now: Nanos) -> None:
+        bid, ask = self._taker.best(1), self._taker.best(-1)
+        if bid is None or ask is None or ask - bid > 1:
+            self.alert(now)
 
     def _birth(self, now: Nanos) -> None:
         self._ladder.birth(now, self.fair)
         self._agenda.at(self._ladder.next_birth(now), self._birth)
 
-    def _arrival(self, now: Nanos) -> None:
-        sign, usd = self._takers.arrival(
-            self._value.momentum, _INFORMED * self._weather.regime.toxicity
-        )
-        self._take(now, sign, _TAKER_LIMIT_BPS, usd)
-        self._agenda.at(self._clock.next(now), self._arrival)
+    # -- takers ----------------------------------------------------------------------------------
 
-    def _next_sweep(self, now: Nanos) -> Nanos:
+    def _next_arrival(self, now: Nanos) -> Nanos:
         regime = self._weather.regime
-        share = self._profile.sweep_share * regime.activity
-        rate = share * max(regime.sweeps_per_hour, _RAREST_PER_HOUR) / 3_600.0
-        return Nanos(now + from_seconds(self._sweeps.exponential(1.0 / rate)))
+        busy = busyness(now) * math.sqrt(self._value.heat)
+        rate = self._profile.taker_rate * regime.flow * max(busy, 0.05)
+        return self._clock.next(now, rate, regime.activity)
 
-    def _sweep(self, now: Nanos) -> None:
-        draw = self._sweeps
-        depth, with_drift = 1.0 + draw.exponential(3.0), draw.chance(0.65)
-        up = (self._value.momentum > 0) == with_drift
-        self.sweep(now, 1 if up else -1, depth)
-        self._agenda.at(self._next_sweep(now), self._sweep)
+    def _arrival(self, now: Nanos) -> None:
+        informed = self._profile.informed * self._weather.regime.toxicity
+        sign, usd = self._takers.arrival(now, self._value.drift, informed)
+        self._take(now, sign, _TAKER_LIMIT_BPS, usd)
+        self._agenda.at(self._next_arrival(now), self._arrival)
 
-    def sweep(self, now: Nanos, sign: int, bps: float) -> None:
-        """Somebody takes everything within this distance; what stays of it is the regime's dial."""
-        self._take(now, sign, bps, _SWEEP_USD)
-        self._value.shift(sign * bps, self._weather.regime.sweep_permanence)
+    def _race(self, racer: Racer, now: Nanos) -> None:
+        self._clock.excite(0.2)
+        self._takers.follow(racer.sign)
+        self._take(now, racer.sign, _TAKER_LIMIT_BPS, racer.usd)
 
     def _take(self, now: Nanos, sign: int, limit_bps: float, usd: float) -> None:
         best = self._taker.best(-sign)
         if best is not None:
             limit = round(best * (1.0 + sign * limit_bps * BPS))
-            self._taker.take(now, sign, limit, max(1, round(self._lots(usd))))
-            self.alert(now)
+            self._taker.take(now, sign, limit, max(1, round(usd / self._lot_usd())))
+            self._close_if_open(now)
 
-    def _snipe(self, sign: int, usd: float, now: Nanos) -> None:
-        """Take everything on the wrong side of the fair price, up to a size."""
+    def _beyond(self, bps: float) -> int:
+        """+1 when an ask stands this far below the fair price, -1 when a bid does above it."""
         fair = self._fair_ticks()
-        limit = math.floor(fair) if sign > 0 else math.ceil(fair)
-        self._taker.take(now, sign, limit, max(1, round(self._lots(usd))))
+        bid, ask = self._taker.best(1), self._taker.best(-1)
+        if ask is not None and ask < fair * (1.0 - bps * BPS):
+            return 1
+        return -1 if bid is not None and bid > fair * (1.0 + bps * BPS) else 0
 
-    def _lots(self, usd: float) -> float:
-        inverse = self._instrument.payoff is Payoff.INVERSE
-        return (usd if inverse else usd / self._value.price) / self._instrument.amount_step
+    def _snipe(self, threshold: float, now: Nanos) -> None:
+        """Take everything that stands beyond the fair price by more than a fee."""
+        sign = self._beyond(threshold)
+        if sign:
+            limit = round(self._fair_ticks() * (1.0 - sign * threshold * BPS))
+            self._taker.take(now, sign, limit, max(1, round(_SWEEP_USD / self._lot_usd())))
+            self._close_if_open(now)
+
+    # -- sweeps ----------------------------------------------------------------------------------
+
+    def _next_sweep(self, now: Nanos) -> Nanos:
+        regime = self._weather.regime
+        rate = (
+            self._profile.sweep_share
+            * regime.activity
+            * max(regime.sweeps_per_hour * math.sqrt(self._value.heat), _RAREST_PER_HOUR)
+        )
+        return Nanos(now + from_seconds(self._sweeps.exponential(3_600.0 / rate)))
+
+    def _sweep(self, now: Nanos) -> None:
+        self._liquidate(now)
+        self._agenda.at(self._next_sweep(now), self._sweep)
+
+    def _liquidate(self, now: Nanos) -> None:
+        """One sweep; in a crash, when the minute's move is large, it may set off another."""
+        draw, regime = self._sweeps, self._weather.regime
+        depth = _SWEEP_BPS + draw.exponential(_SWEEP_MEAN_BPS)
+        up = (self._value.drift > 0.0) == draw.chance(_WITH_DRIFT)
+        since, before = self._before
+        moved = (self.fair / before - 1.0) / BPS
+        if now - since > _CHILD_MEMORY:
+            self._before = (now, self.fair)
+        self.sweep(now, 1 if up else -1, depth)
+        self.alert(now)
+        if abs(moved) > _CHILD_MOVE_BPS and draw.chance(regime.sweep_children):
+            later = Nanos(now + from_seconds(draw.uniform(0.0, _CHILD_SECONDS)))
+            self._agenda.at(later, self._liquidate)
+
+    def _lot_usd(self) -> float:
+        inverse = self.instrument.payoff is Payoff.INVERSE
+        step = self.instrument.amount_step
+        return step if inverse else step * self._value.price
 
     def _fair_ticks(self) -> float:
-        return self.fair / self._instrument.tick
+        return self.fair / self.instrument.tick

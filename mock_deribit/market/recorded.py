@@ -14,8 +14,9 @@ from functools import partial
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.background import Background
-from mock_deribit.market.pit import DATED, Pit
+from mock_deribit.market.pit import Pit
 from mock_deribit.market.premium import Premium
+from mock_deribit.market.profiles import DATED
 from mock_deribit.market.recording import Print, Recording
 from mock_deribit.market.regime import Regime, Weather
 from mock_deribit.market.trader import Trader
@@ -35,9 +36,11 @@ class TapePrice:
 
     def __init__(self, price: float) -> None:
         self.price = price
-        self.momentum = 0.0
+        self.drift = 0.0
+        self.lean = 0.0
+        self.heat = 1.0
 
-    def shift(self, bps: float, permanent: float) -> None:
+    def shift(self, bps: float) -> None:
         """A sweep moves nothing: the tape says where the price goes."""
 
 
@@ -172,7 +175,7 @@ class RecordedMarket:
         noise = self._noise.normal(0.0, _INDEX_NOISE_BPS) * BPS
         self._exchange.set_index(now, self._index, round(self._value.price * (1.0 + noise), 2))
         for _, premium in self._pits:
-            premium.step(_INDEX_INTERVAL / SECOND, 0.0)
+            premium.step(_INDEX_INTERVAL, 0.0, 0.0)
         self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
 
     def _close_gap(self, half: int, now: Nanos) -> None:

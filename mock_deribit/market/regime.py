@@ -30,7 +30,7 @@ class Regime(msgspec.Struct, frozen=True, kw_only=True):
     flow: float = 1.0
     depth: float = 1.0
     news_per_day: float = 2.0
-    sweeps_per_hour: float = 10.0
+    sweeps_per_hour: float = 5.0
     sweep_permanence: float = 1.0
     sweep_children: float = 0.0
     premium_bps: float = 0.0

@@ -47,7 +47,7 @@ class Trader:
 
     def is_resting(self, order_id: str) -> bool:
         """Whether an order of this account still stands in the book."""
-        return not isinstance(self.exchange.order(self.account, order_id), Refused)
+        return self.exchange.is_resting(self.account, order_id)
 
     def rest(
         self, now: Nanos, sign: int, tick: int, lots: int, *, post_only: bool = True

@@ -18,10 +18,10 @@ from mock_deribit.exchange.events import (
     IndexChanged,
 )
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.market.regime import Regime
+from mock_deribit.market.regime import Regime, Weather
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.takers import HawkesClock
-from mock_deribit.market.value import EfficientPrice
+from mock_deribit.market.value import OTHER_VARIANCE, EfficientPrice
 from shared.kernel import Nanos
 from shared.randomness import Stream
 from shared.units import SECOND
@@ -107,45 +107,50 @@ def test_activity_drives_book_messages_and_leaves_volatility_alone() -> None:
     assert rate(busy) > 700.0
 
 
-def realised(volatility: float, step: float, seconds: float) -> float:
-    price = EfficientPrice(85_000.0, volatility, Stream(f"vol|{step}"))
+def realised(volatility: float, step: float, seconds: float, horizon: float) -> float:
+    weather = Weather(Regime(volatility=volatility, news_per_day=0.0))
+    now, price = OPENING, EfficientPrice(OPENING, 85_000.0, weather, Stream(f"vol|{step}"))
     prices = [price.price]
-    for _ in range(int(seconds / 300.0)):
-        for _ in range(int(300.0 / step)):
-            price.step(step)
+    for _ in range(int(seconds / horizon)):
+        for _ in range(int(horizon / step)):
+            now = Nanos(now + round(step * SECOND))
+            price.step(now)
         prices.append(price.price)
     returns = [math.log(b / a) for a, b in pairwise(prices)]
     variance = sum(r * r for r in returns) / len(returns)
-    return math.sqrt(variance * 365 * 86_400 / 300.0)
+    return math.sqrt(variance * 365 * 86_400 / horizon)
 
 
 @pytest.mark.parametrize("step", [0.5, 5.0])
-def test_volatility_over_minutes_is_the_dial_whatever_the_pace_of_moves(step: float) -> None:
-    assert realised(0.35, step, 60_000.0) == pytest.approx(0.35, rel=0.3)
+def test_volatility_over_half_a_minute_is_the_dial_whatever_the_pace_of_moves(step: float) -> None:
+    mine = math.sqrt(1.0 - OTHER_VARIANCE)
+    assert realised(0.35, step, 60_000.0, 30.0) == pytest.approx(0.35 * mine, rel=0.25)
 
 
-def test_takers_flow_moves_the_price_their_way_by_the_square_root() -> None:
-    def move(usd: float) -> float:
-        price = EfficientPrice(85_000.0, 0.35, Stream("flow"))
+def test_takers_flow_moves_the_price_their_way_and_less_than_in_proportion() -> None:
+    def move(usd: float, impact: float = 1.0) -> float:
+        weather = Weather(Regime(impact=impact))
+        price = EfficientPrice(OPENING, 85_000.0, weather, Stream("flow"))
         price.absorb(usd)
         return price.price / 85_000.0 - 1.0
 
-    assert move(10_000.0) == pytest.approx(0.06e-4, rel=0.01)
-    assert move(40_000.0) == pytest.approx(0.12e-4, rel=0.01)
-    assert move(-10_000.0) == pytest.approx(-0.06e-4, rel=0.01)
+    assert move(10_000.0) == pytest.approx(0.24e-4, rel=0.01)
+    assert move(160_000.0) == pytest.approx(0.24e-4 * 16.0**0.4, rel=0.01)
+    assert move(-10_000.0) == pytest.approx(-0.24e-4, rel=0.01)
     assert move(0.0) == 0.0
+    assert move(10_000.0, impact=0.0) == 0.0
 
 
 def test_arrivals_of_takers_cluster() -> None:
-    clock, now, gaps = HawkesClock(0.06, 1.0, Stream("clock")), Nanos(0), []
-    for _ in range(4_000):
-        after = clock.next(now)
+    clock, now, gaps = HawkesClock(Stream("clock")), OPENING, []
+    for _ in range(8_000):
+        after = clock.next(now, 0.048)
         gaps.append((after - now) / SECOND)
         now = after
     mean = sum(gaps) / len(gaps)
     deviation = math.sqrt(sum((g - mean) ** 2 for g in gaps) / len(gaps))
-    assert mean == pytest.approx(0.2 / 0.06, rel=0.25)
-    assert deviation / mean > 1.4
+    assert mean == pytest.approx(0.16 / 0.048, rel=0.25)
+    assert deviation / mean > 1.8
 
 
 def digest(seed: str) -> str:
