@@ -20,7 +20,7 @@ of its `max_quote_quantity` instead. How open orders add to margin is unpublishe
 Source: Deribit's contract specifications; shared/instruments.py holds the payoff arithmetic.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 
 from mock_deribit.exchange.contract import QUANTA, Contract
 from mock_deribit.exchange.messages import (
@@ -40,6 +40,8 @@ TRADES_MAX = 100_000
 """Fills remembered per account: a day of more than one a second."""
 
 SATOSHI_QUANTA = QUANTA // 10**8
+CLOSED_MAX = 100_000
+"""Orders closed within their half hour that are remembered, so that memory has an end."""
 ORDERS_MAX = 10_000
 """Closed orders remembered beyond their half hour, for `historical`."""
 
@@ -177,7 +179,7 @@ class Position:
             mark_price=valuation.mark,
             index_price=valuation.index,
             settlement_price=contract.settlement_price,
-            delta=size,
+            delta=_shown(delta * contract.open_share, 9),
             initial_margin=_shown(margin * unit, 9),
             maintenance_margin=_shown(contract.maintenance_margin(self.lots) * unit, 9),
             open_orders_margin=_shown((self.initial_margin() - margin) * unit, 9),
@@ -221,7 +223,7 @@ class Account:
         self.reducing: dict[str, Order] = {}
         self.quotes: dict[tuple[str, str, int], Order] = {}
         self.shields: dict[tuple[str, str], Shield] = {}
-        self.closed: dict[str, OrderView] = {}
+        self.closed: OrderedDict[str, OrderView] = OrderedDict()
         self.archive: deque[OrderView] = deque(maxlen=ORDERS_MAX)
         self.trades: deque[UserTrade] = deque(maxlen=TRADES_MAX)
         self.log: deque[LogEntry | Noted] = deque(maxlen=TRADES_MAX)
@@ -230,6 +232,16 @@ class Account:
     def credit(self, currency: str, quanta: int) -> None:
         """Add coin to the balance (negative: take)."""
         self.balances[currency] = self.balances.get(currency, 0) + quanta
+
+    def remember(self, view: OrderView) -> None:
+        """Keep an order that is closed; beyond `CLOSED_MAX` the oldest are history at once."""
+        self.closed[view.order_id] = view
+        if len(self.closed) > CLOSED_MAX:
+            self.forget()
+
+    def forget(self) -> None:
+        """Move the oldest closed order to history."""
+        self.archive.append(self.closed.popitem(last=False)[1])
 
     def balance(self, currency: str) -> float:
         """The balance as it is shown."""
@@ -322,7 +334,7 @@ class Account:
             contract = position.contract
             index, amount = contract.instrument.index, contract.amount(position.lots)
             delta = contract.instrument.delta(amount, contract.valuation.mark)
-            deltas[index] = _shown(deltas.get(index, 0.0) + delta, 9)
+            deltas[index] = _shown(deltas.get(index, 0.0) + delta * contract.open_share, 9)
         total = coin(sum(position.total() for position in positions), 8)
         free, kept = equity / QUANTA - initial, min(balance, equity) / QUANTA - initial
         owned, delta = coin(equity, 8), _shown(sum(deltas.values()), 9)

@@ -67,6 +67,7 @@ class Contract:
         self.settlement_price = round(index, 2)
         self.delivery_price: float | None = None
         self.estimated_delivery_price: float | None = None
+        self.open_share = 1.0
         self.gross_lots = 0
         self.archive_at: Nanos | None = None
         self.settlements: deque[Settlement] = deque(maxlen=_SETTLEMENTS_MAX)

@@ -89,7 +89,7 @@ class Execution:
             self.protect(now)
         view = order.view()
         if order.state is not _OPEN and not account.house:
-            account.closed[order.order_id] = view
+            account.remember(view)
         self.commit(now)
         return Placed(view, trades)
 
@@ -100,7 +100,8 @@ class Execution:
         order.state, order.cancel_reason = _CANCELLED, reason
         self._outbox.touch(contract)
         self._outbox.order(account, order)
-        view = account.closed[order.order_id] = order.view()
+        view = order.view()
+        account.remember(view)
         self.commit(now)
         return Placed(view, ())
 
@@ -128,7 +129,7 @@ class Execution:
         order.state, order.cancel_reason, order.updated = _CANCELLED, reason, now
         self._outbox.order(account, order)
         if not account.house:
-            account.closed[order.order_id] = order.view()
+            account.remember(order.view())
 
     def commit(self, now: Nanos) -> None:
         """Queue what the request did, and the protections it triggered before or after it."""
@@ -217,7 +218,7 @@ class Execution:
         maker, trade = half.order, half.told()
         self._outbox.order(owner, maker)
         if maker.state is _FILLED:
-            owner.closed[maker.order_id] = maker.view()
+            owner.remember(maker.view())
         owner.trades.append(trade)
         self._ledger.note_trade(owner, owner.position(contract), trade)
         self._outbox.fill(owner, trade)

@@ -1,7 +1,7 @@
 """Time at the exchange: marks, the settlement at 08:00 UTC, delivery of expired futures, liquidations.
 
     07:30-08:00   the estimated delivery price of an expiring future is the average of its index so far,
-                  weighted by time
+                  weighted by time, and its delta is only that of the part still to be averaged
     08:00         every trading book goes to `settlement` (requests answered 10041), good-til-day orders are
                   cancelled, each position's session profit and funding move to the balance, the mark
                   becomes the settlement price, interest restarts at 0; expired futures are delivered:
@@ -133,6 +133,7 @@ class Timetable:
             if contract.instrument.expiry - now <= AVERAGING:
                 average = self._averages[contract.instrument.index].estimate(now)
                 contract.estimated_delivery_price = average
+                contract.open_share = max(0.0, (contract.instrument.expiry - now) / AVERAGING)
             if contract.valuation.sample(now, *contract.best()):
                 self._outbox.tell(TickerChanged(ts=now, instrument=contract.name))
 
@@ -143,12 +144,9 @@ class Timetable:
 
     def _forget(self, now: Nanos) -> None:
         for account in self._accounts.values():
-            closed = account.closed
-            while closed:
-                oldest = next(iter(closed))
-                if closed[oldest].updated > now - self._order_memory:
-                    break
-                account.archive.append(closed.pop(oldest))
+            closed, before = account.closed, now - self._order_memory
+            while closed and closed[next(iter(closed))].updated <= before:
+                account.forget()
 
     def _settle(self, now: Nanos) -> None:
         settling = [c for c in self._contracts.values() if c.state in _TRADING]

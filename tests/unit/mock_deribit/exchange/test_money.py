@@ -193,6 +193,10 @@ def test_an_expired_future_is_delivered_at_the_average_of_its_index() -> None:
     floor.wait(30 * MINUTE)
     floor.exchange.set_index(floor.now, "btc_usd", 61_000.0)
     floor.wait(15 * MINUTE)
+    halfway = floor.exchange.position("alice", listing.name)
+    assert halfway.delta == pytest.approx(halfway.size_currency / 2.0, rel=1e-3)
+    deltas = floor.exchange.portfolio("alice", "BTC").delta_total_map
+    assert deltas == {"btc_usd": halfway.delta}
     floor.exchange.set_index(floor.now, "btc_usd", 63_000.0)
     before = floor.exchange.portfolio("alice", "BTC").balance
     floor.wait(16 * MINUTE)

@@ -162,6 +162,8 @@ def test_open_size_of_a_side_stays_within_the_quote_quantity() -> None:
     offer(floor, 2.0)
     assert code(floor.send("bob", Side.SELL, 600.0, COIN, mmp=True)) == 11030
     first = offer(floor, 4.9, COIN - 1.0, Side.BUY)
+    within = OrderEdit(amount=4.95 * COIN)
+    accepted(floor.exchange.edit(floor.now, "bob", first.order_id, within))
     edit = OrderEdit(amount=5.5 * COIN)
     assert code(floor.exchange.edit(floor.now, "bob", first.order_id, edit)) == 11030
     other = Floor(rules=Rules(quote_quantity_code=10018))

@@ -129,6 +129,21 @@ def test_closed_orders_move_to_history_after_their_half_hour() -> None:
     assert [view.order_id for view in ask("alice", historical=True)] == [mine.order_id]
 
 
+def test_more_closed_orders_than_are_remembered_become_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mock_deribit.exchange.account.CLOSED_MAX", 3)
+    floor = Floor()
+    ids = []
+    for _ in range(5):
+        order = floor.buy("alice", 10.0, 59_000.0)
+        floor.exchange.cancel(floor.now, "alice", order.order_id)
+        ids.append(order.order_id)
+    ask = floor.exchange.closed_orders
+    assert [view.order_id for view in ask("alice")] == ids[2:]
+    assert [view.order_id for view in ask("alice", historical=True)] == ids[:2]
+
+
 def test_every_rule_says_what_is_open_what_was_chosen_and_what_else_there_is() -> None:
     table = {choice.name: choice for choice in choices(Rules())}
     assert list(table) == list(Rules.__struct_fields__)
