@@ -16,17 +16,18 @@ from shared.units import MILLISECOND
 BATCH = Nanos(100 * MILLISECOND)
 
 _SEVERAL = ""
+_NOTICE = '{"jsonrpc":"2.0","method":"subscription","params":{'
 
 StreamKey = tuple[str, str]
 """Account (empty for public channels) and channel name."""
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """One notification for one socket."""
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One notification for one socket, and its text as bytes, which all its listeners share."""
 
     conn: int
     channel: str
-    text: str
+    data: bytes
 
 
 class _Live:
@@ -175,14 +176,14 @@ def _subject(event: Event) -> str:
 
 
 def _frames(listeners: dict[int, str | None], channel: str, payload: Payload) -> list[Frame]:
-    """The same text for everybody, but for those who asked for a label in theirs."""
-    body = encode(payload)
-    frames = []
-    for conn, label in listeners.items():
-        marked = f'"label":{encode(label)},' if label else ""
-        text = (
-            '{"jsonrpc":"2.0","method":"subscription","params":{'
-            f'{marked}"channel":"{channel}","data":{body}}}}}'
+    """The same bytes for everybody, but for those who asked for a label in theirs."""
+    rest = f'"channel":"{channel}","data":{encode(payload)}}}}}'
+    plain = (_NOTICE + rest).encode()
+    return [
+        Frame(
+            conn,
+            channel,
+            f'{_NOTICE}"label":{encode(label)},{rest}'.encode() if label else plain,
         )
-        frames.append(Frame(conn, channel, text))
-    return frames
+        for conn, label in listeners.items()
+    ]

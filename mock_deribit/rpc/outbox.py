@@ -12,7 +12,7 @@ import msgspec
 from shared.kernel import Nanos
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """Put one text frame on a socket."""
 
     conn: int
@@ -43,6 +43,8 @@ class Outbox:
 
     def slot(self, now: Nanos, conn: int, lane: str, delay: Nanos) -> Nanos:
         """When something put in a lane now will leave: after its delay and after its elders."""
+        if not self._lanes:
+            return Nanos(now + delay)
         return max(Nanos(now + delay), self._lanes.get((conn, lane), Nanos(0)))
 
     def put(self, now: Nanos, lane: str, due: Nanos, effect: Effect) -> None:
@@ -53,6 +55,15 @@ class Outbox:
         self._lanes[(effect.conn, lane)] = due
         self._count += 1
         heappush(self._waiting, (due, self._count, effect))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was ever delayed, so that what has no delay leaves at once."""
+        return not self._lanes
+
+    def put_now(self, effect: Effect) -> None:
+        """Let an effect leave at once; only where `is_idle`, or it would overtake its elders."""
+        self._ready.append(effect)
 
     def due(self) -> Nanos | None:
         """When the next delayed effect leaves."""

@@ -120,7 +120,7 @@ class Venue:
                     reason = "cancel_on_disconnect"
                     self.exchange.cancel(now, event.account, order.order_id, reason)
             return []
-        return [] if text is None else [Frame(session.conn, waiting.method, text)]
+        return [] if text is None else [Frame(session.conn, waiting.method, text.encode())]
 
     def listing(self, call: "Call") -> Listing:
         """The listing a request names; -32602 in the recorded words if there is none."""
