@@ -13,14 +13,15 @@ View = dict[str, object]
 
 def ledger(now: Nanos, exchange: Exchange, market: Market, venue: Venue) -> View:
     """What an auditor compares a client's books with, account by account."""
+    coins = dict.fromkeys(listing.instrument.settlement for listing in exchange.listings)
     return {
         "ts": now,
         "market_ended": market.ended,
         "connections": len(venue.sessions),
-        "fees_paid": {"BTC": exchange.fees_paid("BTC")},
+        "fees_paid": {coin: exchange.fees_paid(coin) for coin in coins},
         "accounts": {
             name: {
-                "portfolio": exchange.portfolio(name, "BTC"),
+                "portfolios": {coin: exchange.portfolio(name, coin) for coin in coins},
                 "positions": exchange.positions(name),
                 "open_orders": exchange.open_orders(name),
                 "trades": exchange.user_trades(name),

@@ -156,7 +156,7 @@ async def test_the_ledger_shows_an_auditor_what_the_account_has(exchange: Runnin
         assert len(account["open_orders"]) == 1
         assert len(account["trades"]) == 1
         paid = sum(trade["fee"] for trade in account["trades"])
-        assert account["portfolio"]["balance"] == pytest.approx(0.9 - paid, abs=1e-9)
+        assert account["portfolios"]["BTC"]["balance"] == pytest.approx(0.9 - paid, abs=1e-9)
         health = await web.get(f"{exchange.address.control}/health")
         assert health.json() == {"status": "ok"}
 
