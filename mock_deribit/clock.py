@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from shared.kernel import Nanos
-from shared.units import SECOND
+from shared.units import DAY, SECOND
 
 SPEED_MAX = 100.0
 STEP_MAX_S = 3_600.0
+JUMP_MAX = 3_660 * DAY
 
 Speed = Annotated[float, Meta(gt=0, le=SPEED_MAX)]
 
@@ -111,10 +112,12 @@ class ExchangeClock:
         self._base = Nanos(self._hold() + duration)
 
     def move_to(self, now: Nanos) -> None:
-        """It is that time. Raises ValueError for one that has been."""
+        """It is that time. Raises ValueError for one that has been, or is more than ten years away."""
         present = self._hold()
         if now < present:
             raise ValueError(f"time does not run back: it is {present} ns since the epoch")
+        if now - present > JUMP_MAX:
+            raise ValueError(f"a jump is at most {JUMP_MAX // DAY} days long")
         self._base = now
 
     def wait_s(self, until: Nanos) -> float | None:

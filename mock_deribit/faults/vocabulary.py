@@ -249,7 +249,7 @@ class Sweep(_Word, frozen=True, kw_only=True):
 
     instrument: str
     side: Side
-    bps: Above = 10.0
+    bps: Annotated[float, Meta(gt=0, le=5_000)] = 10.0
 
 
 # -- accounts ------------------------------------------------------------------------------------

@@ -57,7 +57,9 @@ async def test_the_marker_is_optional_and_the_mock_answers_to_the_test_directly(
     deribit: Running,
 ) -> None:
     deribit.fault(Deposit(account="maker", currency="BTC", amount=0.1))
-    assert deribit.ledger()["accounts"]["maker"]["portfolios"]["BTC"]["balance"] == pytest.approx(1.0)
+    assert deribit.ledger()["accounts"]["maker"]["portfolios"]["BTC"]["balance"] == pytest.approx(
+        1.0
+    )
     deribit.clock(Pause())
     async with connect(deribit.address.websocket) as socket:
         deribit.fault(Cut())

@@ -58,6 +58,14 @@ def test_an_expired_token_is_refused_and_its_refresh_token_makes_a_new_one() -> 
     assert bench.call(conn, "private/get_open_orders") == []
 
 
+def test_the_tokens_of_one_account_expire_and_no_others() -> None:
+    bench = Bench()
+    maker, taker = bench.login(), bench.login(**TAKER)
+    bench.fault(ExpireTokens(account="taker"))
+    assert bench.call(maker, "private/get_open_orders") == []
+    assert bench.error(taker, "private/get_open_orders")["code"] == 13009
+
+
 def test_drained_credits_come_back_at_their_rate() -> None:
     bench = Bench(matching_rate=5)
     conn, taker = bench.login(), bench.login(**TAKER)

@@ -135,3 +135,23 @@ def test_a_file_that_is_no_scenario_is_named(tmp_path: Path) -> None:
     path.write_text(CUT, encoding="utf-8")
     with pytest.raises(ScenarioError, match=r"mine.toml: timeline entry 1"):
         load(str(path))
+
+
+def test_a_script_keeps_its_place_among_what_happens_however_late_the_exchange_is_woken() -> None:
+    bench = Bench(parse('[[timeline]]\nat = 2.5\nfault = "move_price"\nbps = 100'))
+    channel = "deribit_price_index.btc_usd"
+    conn = bench.login()
+    bench.call(conn, "private/subscribe", channels=[channel])
+    bench.note(bench.core.wake(Nanos(START + 4 * SECOND)))
+    prices = [told["price"] for told in bench.frames(conn, channel)]
+    assert prices == [60_000.0, 60_000.0, 60_600.0, 60_600.0]
+
+
+def test_a_script_that_is_jumped_over_is_done_at_its_times() -> None:
+    bench = Bench(
+        parse('[[timeline]]\nat = 100\nfault = "lock"\nindex = "btc_usd"\n' + CUT + "at = 200")
+    )
+    conn = bench.open()
+    bench.note(bench.core.jump(Nanos(START + 300 * SECOND)))
+    assert [(deed.now - START) // SECOND for deed in bench.core.record()] == [100, 200]
+    assert bench.closes == {conn: (1006, "cut")}

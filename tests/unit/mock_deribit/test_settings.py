@@ -32,3 +32,35 @@ def test_a_key_without_a_secret_gets_one_and_a_given_one_stays() -> None:
     given = from_environment({"MOCK_CLIENT_SECRET": "given"}, {}).with_secrets("generated")
     assert generated.client_secret == "generated"
     assert given.accounts[0].client_secret == "given"
+
+
+def test_every_account_has_a_secret_of_its_own() -> None:
+    accounts = from_environment({}, {}).with_secrets("generated").accounts
+    secrets = [account.client_secret for account in accounts]
+    assert len(set(secrets)) == len(secrets) == 3
+    again = from_environment({}, {}).with_secrets("generated").accounts
+    assert [account.client_secret for account in again] == secrets
+
+
+@pytest.mark.parametrize(
+    ("accounts", "says"),
+    [
+        ("[]", "at least 1 item"),
+        ("ann", "expected a JSON list of accounts"),
+        ('[{"name": "a"}, {"name": "a", "client_id": "b"}]', "two accounts have the name 'a'"),
+        ('[{"name": "a"}, {"name": "b"}]', "two accounts have the client_id 'mock-maker'"),
+        ('[{"balances": {"DOGE": 1}}]', "expected coins out of BTC, ETH, USDC; came 'DOGE'"),
+        ('[{"balances": {"BTC": -1}}]', "greater than or equal to 0"),
+        ('[{"name": "a", "colour": "red"}]', "colour"),
+    ],
+)
+def test_accounts_that_cannot_be_are_refused(accounts: str, says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        from_environment({"MOCK_ACCOUNTS": accounts}, {})
+
+
+def test_a_scenario_gives_way_to_the_environment_and_that_to_flags() -> None:
+    scenario = {"seed": 1, "price": 50_000.0, "latency_ms": 5.0}
+    environment = {"MOCK_PRICE": "51000", "MOCK_LATENCY_MS": "6", "MOCK_SCENARIO": "quiet"}
+    settings = from_environment(environment, {"latency_ms": "7"}, scenario)
+    assert (settings.seed, settings.price, settings.latency_ms) == (1, 51_000.0, 7.0)

@@ -1,5 +1,7 @@
 """Several coins on one exchange, and a market that stands still."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from mock_deribit.core import MockDeribit
@@ -100,3 +102,32 @@ def test_a_still_market_refuses_an_order_that_the_exchange_refuses() -> None:
     still.start(START, exchange)
     with pytest.raises(ValueError, match="crowd cannot buy 7 BTC-PERPETUAL"):
         still.trade(START, "crowd", "BTC-PERPETUAL", Side.BUY, 59_000.0, 7.0)
+
+
+class Restless:
+    """A market that cannot sleep: it publishes its index four times a second."""
+
+    ended: str | None = None
+
+    def __init__(self, index: str) -> None:
+        self.index_prices: Mapping[str, float] = {index: 1_000.0}
+        self.woken = 0
+
+    def start(self, now: Nanos, exchange: Exchange) -> Nanos:
+        self._exchange = exchange
+        return Nanos(now + SECOND // 4)
+
+    def wake(self, now: Nanos) -> Nanos:
+        self.woken += 1
+        for index, price in self.index_prices.items():
+            self._exchange.set_index(now, index, price)
+        return Nanos(now + SECOND // 4)
+
+
+def test_a_market_that_cannot_sleep_is_woken_once_after_a_jump() -> None:
+    settings = MockSettings(listed="all").with_secrets("s")
+    restless = [Restless("btc_usd"), Restless("eth_usd")]
+    market = SeveralMarkets(restless)
+    core = MockDeribit(START, settings, settings.listings(START), market)
+    core.jump(Nanos(START + 86_400 * SECOND))
+    assert [each.woken for each in restless] == [1, 1]
