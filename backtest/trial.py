@@ -1,8 +1,8 @@
 """A trial: one simulated market for some hours, observed, with or without probes in it; pure.
 
 The probes' orders go through the exchange like anybody's, from accounts of their own and late by their
-latency. `validate` is a whole seed's work: the facts from an undisturbed run, then the same seed again
-with each kind of probe.
+latency. A seed's work has parts that may run apart: the facts from an undisturbed run, then the same seed
+again with each kind of probe. All of them meet the same flow from outside.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from backtest.observer import Observer
 from backtest.stint import Stint
 from calibration import facts, honesty
 from calibration.probes import Clairvoyant, CoinFlipper, Maker, Probe
-from calibration.record import Path
 from calibration.tally import Tally
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import UserTraded
@@ -23,7 +22,7 @@ from mock_deribit.market.regime import Regime, regime_of
 from mock_deribit.market.simulated import SimulatedMarket
 from shared.kernel import Nanos
 from shared.randomness import Stream
-from shared.units import HOUR, MINUTE, SECOND
+from shared.units import DAY, HOUR, MINUTE, SECOND
 
 OPENING = Nanos(1_789_948_800 * SECOND)
 """Monday, 21 September 2026, 00:00 UTC."""
@@ -32,14 +31,36 @@ _PRICE = 85_000.0
 _DEPOSIT = 100.0
 
 
+FACTS, DISTANT = "facts", "distant probes"
+PARTS = (FACTS, DISTANT, "touch", "fast touch", "benign", "benign without sweeps")
+"""A seed's work, by part."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One seed's work, observed from `start` on."""
+    """One part of one seed's work, observed from `start` on."""
 
     seed: str
     start: Nanos
     hours: float
     regime: str
-    probes: bool
+    part: str = FACTS
+
+
+def plans(
+    seeds: Sequence[str], hours: float, regime: str, parts: Sequence[str] = PARTS
+) -> list[Plan]:
+    """Everything there is to do; seeds begin at hours of their own, so that the day is covered."""
+    return [
+        Plan(
+            seed=seed,
+            start=Nanos(OPENING + number * DAY // len(seeds) + HOUR // 2),
+            hours=hours,
+            regime=regime,
+            part=part,
+        )
+        for part in parts
+        for number, seed in enumerate(seeds)
+    ]
 
 
 class Trial:
@@ -53,25 +74,25 @@ class Trial:
         )
         self._due = self._market.start(opening, self._exchange)
         self._agenda = Agenda()
+        self.stints: dict[str, Stint] = {}
+        self._observers: tuple[Observer, ...] = ()
         self._play(plan.start)
-        self._exchange.drain()
         perpetual, dated = (listing.instrument for listing in self._exchange.listings)
         self.perpetual = Observer(self._exchange, perpetual, plan.start)
         self.dated = Observer(self._exchange, dated, plan.start)
-        self.stints = {
-            probe.name: Stint(probe, self._exchange, self.perpetual, self._agenda)
-            for probe in probes
-        }
-        for name, stint in self.stints.items():
-            self._exchange.open_account(name, {"BTC": _DEPOSIT})
+        self._observers = (self.perpetual, self.dated)
+        for probe in probes:
+            self._exchange.open_account(probe.name, {"BTC": _DEPOSIT})
+            stint = Stint(probe, self._exchange, self.perpetual, self._agenda)
+            self.stints[probe.name] = stint
             stint.begin(plan.start)
         self._agenda.at(plan.start, self._look)
         self._play(Nanos(plan.start + round(plan.hours * HOUR)))
         self.perpetual.record.end = self.dated.record.end = self._exchange.now
 
     def _look(self, now: Nanos) -> None:
-        self.perpetual.look(now)
-        self.dated.look(now)
+        for observer in self._observers:
+            observer.look(now)
         self._agenda.at(Nanos(now + SECOND), self._look)
 
     def _play(self, end: Nanos) -> None:
@@ -91,45 +112,44 @@ class Trial:
         exchange.advance(end)
 
     def _hear(self) -> None:
-        events = self._exchange.drain()
-        if not hasattr(self, "stints"):
-            return
-        for event in events:
-            self.perpetual.hear(event)
-            self.dated.hear(event)
+        for event in self._exchange.drain():
+            for observer in self._observers:
+                observer.hear(event)
             if isinstance(event, UserTraded):
                 self.stints[event.account].hear(event)
 
 
-def validate(plan: Plan) -> Tally:
-    """Everything one seed tells."""
-    undisturbed = Trial(plan, regime_of(plan.regime))
+def perform(plan: Plan) -> Tally:
+    """What one part tells."""
+    regime = regime_of(plan.regime)
+    match plan.part:
+        case "touch":
+            return _probed(plan, regime, [Maker(honesty.TOUCH, 0.0, 30.0)])
+        case "fast touch":
+            return _probed(plan, regime, [Maker(honesty.TOUCH_FAST, 0.0, 1.0)])
+        case "benign":
+            return _probed(plan, regime_of("BENIGN"), _skewed(), f"{honesty.BENIGN}/")
+        case "benign without sweeps":
+            still = msgspec.structs.replace(regime_of("BENIGN"), sweeps_per_hour=0.0)
+            return _probed(plan, still, _skewed(), f"{honesty.STILL}/")
+    undisturbed = Trial(plan, regime)
+    if plan.part == DISTANT:
+        path = undisturbed.perpetual.record.path()
+        fixed: list[Probe] = [Maker(name, half, 30.0) for half, name in honesty.FIXED.items()]
+        coins = CoinFlipper(Stream(f"{plan.seed}|coins"))
+        seer = Clairvoyant(path, honesty.TAKER_FEE_BPS)
+        return _probed(plan, regime, [*fixed, coins, seer])
     tally = facts.measure(undisturbed.perpetual.record)
     tally.merge(facts.measure_basis(undisturbed.dated.record))
-    if not plan.probes:
-        return tally
-    path = undisturbed.perpetual.record.path()
-    for name, regime, probes in _probings(plan, path):
-        trial = Trial(plan, regime, probes)
-        prices = trial.perpetual.record.path()
-        for probe, stint in trial.stints.items():
-            honesty.judge(f"{name}{probe}", stint.fills, prices, tally)
     return tally
 
 
-def _probings(plan: Plan, path: Path) -> list[tuple[str, Regime, list[Probe]]]:
-    regime = regime_of(plan.regime)
-    benign = regime_of("BENIGN")
-    still = msgspec.structs.replace(benign, sweeps_per_hour=0.0)
-    coins = Stream(f"{plan.seed}|coins")
-    fixed: list[Probe] = [Maker(name, half, 30.0) for half, name in honesty.FIXED.items()]
-    return [
-        ("", regime, [Maker(honesty.TOUCH, 0.0, 30.0)]),
-        ("", regime, [Maker(honesty.TOUCH_FAST, 0.0, 1.0)]),
-        ("", regime, [*fixed, CoinFlipper(coins), Clairvoyant(path, honesty.TAKER_FEE_BPS)]),
-        (f"{honesty.BENIGN}/", benign, _skewed()),
-        (f"{honesty.STILL}/", still, _skewed()),
-    ]
+def _probed(plan: Plan, regime: Regime, probes: Sequence[Probe], prefix: str = "") -> Tally:
+    trial, tally = Trial(plan, regime, probes), Tally()
+    path = trial.perpetual.record.path()
+    for name, stint in trial.stints.items():
+        honesty.judge(f"{prefix}{name}", stint.fills, path, tally)
+    return tally
 
 
 def _skewed() -> list[Probe]:

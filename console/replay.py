@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from services.marketdata.recorder import MalformedRecording
 from services.marketdata.replay import Summary, replay
 from services.marketdata.shell import lines_of
+from shared.recordings.frames import MalformedRecording
 
 ANOMALIES_SHOWN = 10
 

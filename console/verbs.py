@@ -42,6 +42,11 @@ VERBS = (
         examples=("./mm simulate --seeds 100", "./mm simulate --replay 7"),
     ),
     Verb(
+        "validate",
+        "is the simulated market like a recorded one, and honest to naive probes",
+        examples=("./mm validate --recordings FOLDER",),
+    ),
+    Verb(
         "bench",
         "measure our speed beside a floor of empty work, in the same run",
         examples=("./mm bench tick-to-order",),

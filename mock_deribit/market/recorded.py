@@ -17,11 +17,11 @@ from mock_deribit.market.background import Background
 from mock_deribit.market.pit import Pit
 from mock_deribit.market.premium import Premium
 from mock_deribit.market.profiles import DATED
-from mock_deribit.market.recording import Print, Recording
 from mock_deribit.market.regime import Regime, Weather
 from mock_deribit.market.trader import Trader
 from shared.kernel import Nanos
 from shared.randomness import Stream
+from shared.recordings.tape import Print, Recording
 from shared.units import BPS, MILLISECOND, SECOND, from_seconds
 
 _LEAD = Nanos(2 * SECOND)

@@ -6,12 +6,12 @@ import msgspec
 
 from mock_deribit.market.market import Market
 from mock_deribit.market.recorded import RecordedMarket
-from mock_deribit.market.recording import read_recording
 from mock_deribit.market.regime import Regime, regime_of
 from mock_deribit.market.several import SeveralMarkets
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.still import StillMarket
 from mock_deribit.settings import MockSettings
+from shared.recordings.tape import read_recording
 
 
 def market_of(settings: MockSettings) -> Market:

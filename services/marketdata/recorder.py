@@ -1,35 +1,12 @@
-"""The recorder: which lines a recording holds, and how it is cut into bounded segments.
+"""The recorder: what of the public socket is recorded, and how it is cut into bounded segments.
 
-A recording is text, a line each: a header, then `[nanoseconds, kind, text]` where kind is `frame` (the
-text is the frame as it came), `up` or `down` (the connection; the text is the reason). Every segment
-starts with the whole books of that moment, so that it can be replayed by itself and the oldest may go.
+A recording is in the format of `shared/recordings/frames.py`. Every segment starts with the whole books
+of that moment, so that it can be replayed by itself and the oldest may go.
 """
 
-from typing import Literal
-
-import msgspec
-
 from shared.kernel import Event, FrameIn, LinkDown, LinkUp, Nanos
+from shared.recordings.frames import Entry
 from shared.units import to_ms
-
-HEADER = b'{"format":"venue-frames","version":1}'
-
-_encoder = msgspec.json.Encoder()
-
-
-class MalformedRecording(ValueError):
-    """A line that is no line of a recording; the text says which and why."""
-
-
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One thing that reached the public socket, and when."""
-
-    at: Nanos
-    kind: Literal["frame", "up", "down"]
-    text: str
-
-
-_decoder = msgspec.json.Decoder(Entry)
 
 
 def entry_of(now: Nanos, event: Event) -> Entry | None:
@@ -43,28 +20,6 @@ def entry_of(now: Nanos, event: Event) -> Entry | None:
             return Entry(now, "down", event.reason)
         case _:
             return None
-
-
-def frame_entry(now: Nanos, channel: str, data: bytes) -> Entry:
-    """A channel's data in the frame in which the venue sends it."""
-    params = {"channel": channel, "data": msgspec.Raw(data)}
-    frame = {"jsonrpc": "2.0", "method": "subscription", "params": params}
-    return Entry(now, "frame", _encoder.encode(frame).decode())
-
-
-def encode_entry(entry: Entry) -> bytes:
-    """The entry as a line without its end."""
-    return _encoder.encode(entry)
-
-
-def decode_entry(line: bytes) -> Entry:
-    """A line back to its entry; raises `MalformedRecording`."""
-    try:
-        return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedRecording(
-            f"expected [time, kind, text]: {error}; came {line[:80]!r}"
-        ) from error
 
 
 class Rotation:

@@ -14,9 +14,7 @@ from typing import Any
 
 import msgspec
 
-from services.marketdata import tardis
 from services.marketdata.core import LINK, Marketdata
-from services.marketdata.recorder import HEADER, Entry, MalformedRecording, decode_entry
 from shared.deribit.channels import parse_channel
 from shared.kernel import (
     Event,
@@ -33,6 +31,8 @@ from shared.kernel import (
 )
 from shared.messages import Anomaly, Book, Health
 from shared.params import MarketdataParams, Params
+from shared.recordings import tardis
+from shared.recordings.frames import HEADER, Entry, MalformedRecording, decode_entry
 from shared.units import HOUR, SECOND, to_ms, to_seconds
 
 Lines = Callable[[], Iterable[bytes]]

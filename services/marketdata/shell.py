@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from services.marketdata.core import Marketdata
-from services.marketdata.recorder import HEADER, Rotation, encode_entry, entry_of, frame_entry
+from services.marketdata.recorder import Rotation, entry_of
 from shared.kernel import Effect, Event, Nanos, Wake
+from shared.recordings.frames import HEADER, encode_entry, frame_entry
 from shared.shell.settings import SettingsError
 
 SEGMENT_MB = 64

@@ -10,20 +10,19 @@ import pytest
 from console import replay as verb
 from mock_deribit.faults import CrossedBook, DropFrames
 from services.marketdata.core import Marketdata
-from services.marketdata.recorder import (
-    HEADER,
-    Entry,
-    MalformedRecording,
-    Rotation,
-    decode_entry,
-    encode_entry,
-    entry_of,
-)
+from services.marketdata.recorder import Rotation, entry_of
 from services.marketdata.replay import Summary, replay
 from services.marketdata.shell import Recording, lines_of, recorded
 from shared.kernel import FrameIn, LinkDown, LinkUp, Nanos, Started, Wake
 from shared.messages import Book
 from shared.params import Params
+from shared.recordings.frames import (
+    HEADER,
+    Entry,
+    MalformedRecording,
+    decode_entry,
+    encode_entry,
+)
 from shared.shell.settings import SettingsError
 from shared.units import SECOND, Side
 from tests.unit.marketdata.scene import PERPETUAL, Scene

@@ -17,9 +17,9 @@ from mock_deribit.exchange.messages import (
 from mock_deribit.market.background import cancels_ahead
 from mock_deribit.market.market import NEVER
 from mock_deribit.market.recorded import RecordedMarket
-from mock_deribit.market.recording import COLUMNS, BadRecording, Recording, read_recording
 from mock_deribit.market.regime import Regime
 from shared.kernel import Nanos
+from shared.recordings.tape import COLUMNS, BadRecording, Recording, read_recording
 from shared.units import MILLISECOND, SECOND, Side
 from tests.support.floor import OPENING, PERPETUAL, accepted, play
 

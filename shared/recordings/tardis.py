@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from services.marketdata.recorder import Entry, MalformedRecording, frame_entry
 from shared.kernel import Nanos
+from shared.recordings.frames import Entry, MalformedRecording, frame_entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
