@@ -37,6 +37,8 @@ class Inventory:
 
     def book(self, now: Nanos, trade: VenueTrade, *, recovered: bool = False) -> bool:
         """Count a trade and tell it, once; whether it was new."""
+        if self._contradicts(now, trade):
+            return False
         if not self.ledger.book(trade, self.specs.get(trade.instrument)):
             return False
         order = self._orders.booked(trade)
@@ -65,6 +67,18 @@ class Inventory:
                 recovered=recovered,
             )
         )
+        return True
+
+    def _contradicts(self, now: Nanos, trade: VenueTrade) -> bool:
+        """Whether a trade says something else than the label of ours that it bears: not believed."""
+        label = self._orders.is_ours(trade.label)
+        if label is None or (label.instrument, label.side) == (trade.instrument, trade.side):
+            return False
+        detail = (
+            f"trade {trade.trade_id} of {trade.label}: expected {label.side} {label.instrument}, "
+            f"came {trade.side} {trade.instrument}"
+        )
+        self._out.anomaly(now, "venue_fault", Severity.WARNING, detail)
         return True
 
     def _purpose(self, now: Nanos, trade: VenueTrade) -> Purpose:

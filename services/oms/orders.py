@@ -53,8 +53,8 @@ class Orders:
         return order
 
     def find(self, order_id: str, label: str) -> Order | None:
-        """The order that a frame speaks of: trades without a label are known by the id."""
-        return self._orders.get(label or self._labels.get(order_id, ""))
+        """The order that a frame speaks of: trades without a label of ours are known by the id."""
+        return self._orders.get(label) or self._orders.get(self._labels.get(order_id, ""))
 
     def is_ours(self, label: str) -> Label | None:
         """The label taken apart if it is one of ours."""

@@ -13,6 +13,11 @@ Price = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
 Quantity = Annotated[float, msgspec.Meta(ge=0, lt=1e15)]
 Signed = Annotated[float, msgspec.Meta(gt=-1e15, lt=1e15)]
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=10**15)]
+TradeId = Annotated[str, msgspec.Meta(pattern=r"^([A-Z0-9_]+-)?[0-9]+$")]
+"""Every documented and recorded form: 403691824, ETH-284830839, BTC_USDT-1097032, BLOCK-123."""
+Some = Annotated[float, msgspec.Meta(gt=0, lt=1e15)]
+Traded = Annotated[int, msgspec.Meta(ge=10**12, lt=10**15)]
+"""Part of what a trade is known by: a time before the exchange existed is none."""
 Serial = Annotated[int, msgspec.Meta(ge=0)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Direction = Literal["buy", "sell"]
@@ -118,12 +123,12 @@ class Order(msgspec.Struct):
 class UserTrade(msgspec.Struct):
     """A trade of ours, wherever it appears."""
 
-    trade_id: Name
+    trade_id: TradeId
     order_id: Name
     instrument_name: Name
-    timestamp: Millis
+    timestamp: Traded
     price: Price
-    amount: Quantity
+    amount: Some
     direction: Direction
     liquidity: Literal["M", "T"]
     fee: Signed

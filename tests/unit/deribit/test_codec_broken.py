@@ -52,6 +52,12 @@ DECODERS: list[tuple[Decode, Any]] = [
     (codec.decode_instrument_state, {"instrument_name": "X", "state": "open", "timestamp": 1}),
     (codec.decode_platform_state, {"locked": True, "price_index": "btc_usd"}),
     (codec.decode_account_lock, {"currency": "ALL", "locked": True}),
+    (codec.decode_mmp_enabled, {"mmp_enabled": True}),
+    (codec.decode_freezes, [{"index_name": "btc_usd", "frozen_until": 1}]),
+    (
+        lambda data: codec.decode_protection(data, "btc_usd"),
+        {"index_name": "btc_usd", "interval": 2, "frozen_time": 5, "delta_limit": 0.25},
+    ),
 ]
 ANYTHING = st.recursive(
     st.none()

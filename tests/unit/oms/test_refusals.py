@@ -242,9 +242,9 @@ def test_a_stale_order_told_of_with_its_fill_counts_that_fill_once() -> None:
         "last_update_timestamp": 1,
     }
     trade = {
-        "trade_id": "t1",
+        "trade_id": "1",
         "trade_seq": 1,
-        "timestamp": 1,
+        "timestamp": 1_790_000_000_001,
         "price": 61_000.0,
         "amount": 30.0,
         "fee": 0.0,
