@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_deribit.exchange.events import BookChanged, Event
+from mock_deribit.exchange.events import BookChanged, Event, HoldEnded
 from mock_deribit.exchange.maker_messages import (
     MassQuote,
     Protection,
@@ -291,64 +291,18 @@ def test_the_same_session_tells_the_same_story(script: list[Step]) -> None:
     assert story() == story()
 
 
-class Naive:
-    """Price-time priority in the plainest words: a list of (price, arrival, who, amount) per side."""
-
-    def __init__(self) -> None:
-        self.sides: dict[Side, list[tuple[float, int, str, float]]] = {s: [] for s in Side}
-        self.arrivals = 0
-
-    def send(self, who: str, side: Side, amount: float, price: float) -> list[tuple[str, float]]:
-        """The fills (maker, amount) an order causes; what is left rests."""
-        other = self.sides[Side.SELL if side is Side.BUY else Side.BUY]
-        other.sort(key=lambda o: (o[0] * side.sign, o[1]))
-        fills = []
-        while amount and other and (price - other[0][0]) * side.sign >= 0:
-            best, arrival, maker, left = other.pop(0)
-            traded = min(amount, left)
-            fills.append((maker, traded))
-            amount -= traded
-            if left > traded:
-                other.insert(0, (best, arrival, maker, left - traded))
-        self.arrivals += 1
-        if amount:
-            self.sides[side].append((price, self.arrivals, who, amount))
-        return fills
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(ACCOUNTS),
-            st.sampled_from(list(Side)),
-            st.integers(1, 9),
-            st.integers(-4, 4),
-        ),
-        max_size=40,
-    )
-)
-def test_orders_trade_by_price_and_then_by_time(
-    script: list[tuple[str, Side, int, int]],
-) -> None:
-    floor, naive = Floor(), Naive()
-    for side in Side:
-        for name in ACCOUNTS:
-            floor.exchange.open_account(f"{name} {side}", {"BTC": 10.0})
-    for who, side, lots, ticks in script:
-        account, price = f"{who} {side}", 60_000.0 + 0.5 * ticks
-        floor.exchange.drain()
-        floor.send(account, side, 10.0 * lots, price)
-        expected = naive.send(account, side, 10.0 * lots, price)
-        makers = {
-            fill.trade.trade_id: name
-            for name in floor.exchange.accounts
-            for fill in floor.exchange.user_trades(name)
-            if fill.maker
-        }
-        printed = list(floor.exchange.trades(PERPETUAL))
-        fills = printed[-len(expected) :] if expected else []
-        assert [(makers[fill.trade_id], fill.amount) for fill in fills] == expected
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_every_ticket_of_the_hold_is_answered_once(script: list[Step]) -> None:
+    floor = opened()
+    floor.exchange.set_hold(floor.now, PERPETUAL, 10.0)
+    answered: list[int] = []
+    for step in script:
+        answered += [e.ticket for e in perform(floor, step) if isinstance(e, HoldEnded)]
+    floor.wait(SECOND)
+    answered += [e.ticket for e in floor.exchange.drain() if isinstance(e, HoldEnded)]
+    assert sorted(answered) == list(range(1, len(answered) + 1))
+    assert floor.exchange.next_wake() > floor.now
 
 
 def test_open_interest_counts_each_contract_once() -> None:

@@ -42,6 +42,14 @@ def test_larger_ticks_above_a_price(floor: Floor) -> None:
     assert code(floor.send("alice", Side.SELL, 10.0, 60_002.5)) == 10043
 
 
+def test_the_band_stands_on_the_tick_in_force(floor: Floor) -> None:
+    ticker = floor.exchange.ticker(PERPETUAL)
+    assert (ticker.min_price, ticker.max_price) == (59_100.0, 60_900.0)
+    floor.exchange.set_tick(floor.now, PERPETUAL, 7.0)
+    ticker = floor.exchange.ticker(PERPETUAL)
+    assert (ticker.min_price, ticker.max_price) == (7.0 * 8_443, 7.0 * 8_700)
+
+
 @pytest.mark.parametrize("tick", [0.0, -0.5, 0.005, float("nan")])
 def test_a_tick_off_the_grid_changes_nothing(floor: Floor, tick: float) -> None:
     with pytest.raises(ValueError, match=r"positive multiple of 0\.01"):
