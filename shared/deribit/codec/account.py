@@ -190,7 +190,8 @@ def decode_account(data: RawJson, ts: Nanos) -> Account:
     Fees are the account's own for perpetuals where it has any; None: the instrument's apply.
     """
     account = _ACCOUNT(data)
-    kinds = (account.fees or {}).get(f"{account.currency.lower()}_usd", {})
+    fees = account.fees if isinstance(account.fees, dict) else {}
+    kinds = fees.get(f"{account.currency.lower()}_usd", {})
     fee = kinds["perpetual"].default if "perpetual" in kinds else None
     own = fee if fee is not None and fee.type == "fixed" else None
     return Account(

@@ -205,8 +205,9 @@ class Account(msgspec.Struct):
     session_rpl: Signed | None = None
     session_upl: Signed | None = None
     delta_total: Signed | None = None
-    fees: dict[str, dict[str, Fees]] | None = None
-    """By index, then kind of instrument; there only for accounts with a discount."""
+    fees: dict[str, dict[str, Fees]] | list[msgspec.Raw] | None = None
+    """By index, then kind of instrument; there only for accounts with a discount. Before December 2025
+    a list, whose form no text describes any more."""
 
 
 class Rate(msgspec.Struct):

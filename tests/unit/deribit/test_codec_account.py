@@ -147,6 +147,12 @@ def test_an_account_takes_only_fees_that_are_its_own_for_perpetuals() -> None:
     assert codec.decode_account(raw(ACCOUNT), NOW).taker_fee is None
 
 
+def test_fees_in_the_form_of_old_leave_the_instruments_own_in_force() -> None:
+    old = {"currency": "btc", "fee_type": "fixed", "instrument_type": "perpetual", "maker_fee": 0.0}
+    account = codec.decode_account(raw(ACCOUNT | {"fees": [old]}), NOW)
+    assert (account.maker_fee, account.taker_fee) == (None, None)
+
+
 @pytest.mark.parametrize("matching", [GROUPS, {"btc": GROUPS, "eth": {}}])
 def test_limits_are_read_for_all_currencies_or_per_currency(matching: dict[str, Any]) -> None:
     payload = {
