@@ -112,10 +112,12 @@ class Position:
 
     def session(self) -> int:
         """This session's profit, realised or not, with funding."""
-        self.accrue()
+        contract = self.contract
+        if contract.valuation.funding_quanta != self.funding_seen:
+            self.accrue()
         profit = self.realized + self.funding
         if self.lots:
-            profit += self.lots * self.contract.at_mark().worth - self.cost
+            profit += self.lots * contract.at_mark().worth - self.cost
         return profit
 
     def total(self) -> int:

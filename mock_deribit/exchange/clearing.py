@@ -21,7 +21,7 @@ from shared.kernel import Nanos
 
 
 class Half(msgspec.Struct, frozen=True, gc=False):
-    """One side of a match; `told` names the state its order has when asked."""
+    """One side of a match, its fee in whole satoshis; `told` names the state its order has when asked."""
 
     order: Order
     match: PublicTrade
@@ -37,7 +37,7 @@ class Half(msgspec.Struct, frozen=True, gc=False):
             order.order_id,
             order.side,
             self.maker,
-            coin(self.fee, 8),
+            self.fee / QUANTA + 0.0,
             order.instrument.settlement,
             coin(self.profit, 8) if self.profit else 0.0,
             order.state,
@@ -90,8 +90,9 @@ class Clearing:
         amount = contract.amount(abs(position.lots))
         fee = quanta(instrument.fee(amount, price, contract.listing.delivery_fee))
         self._ledger.settle(now, account, position, price, SettlementType.DELIVERY, fee)
+        contract.gross_lots -= abs(position.lots)
         if position.lots:
-            self._move(contract, account, -position.lots, contract.worth(price))
+            position.trade(-position.lots, contract.worth(price))
 
     def _settle(
         self,
@@ -104,7 +105,7 @@ class Clearing:
         *,
         maker: bool,
     ) -> Half:
-        instrument = contract.instrument
+        instrument, position = contract.instrument, account.position(contract)
         cheap = maker and not (order.refilled and self._hidden_pays_taker)
         rate = instrument.maker_fee if cheap else instrument.taker_fee
         if order.is_liquidation:
@@ -113,7 +114,9 @@ class Clearing:
         fee = (
             self._carried(account, exact, instrument.settlement) if self._carries else quanta(exact)
         )
-        profit = self._move(contract, account, order.sign * lots, worth)
+        held = position.lots
+        profit = position.trade(order.sign * lots, worth)
+        contract.gross_lots += abs(position.lots) - abs(held)
         self._ledger.charge(account, instrument.settlement, fee)
         return Half(order, match, fee, profit, maker)
 
@@ -124,13 +127,6 @@ class Clearing:
         fee = round(due / SATOSHI_QUANTA) * SATOSHI_QUANTA
         account.fee_remainders[currency] = due - fee
         return fee
-
-    def _move(self, contract: Contract, account: Account, signed_lots: int, worth: int) -> int:
-        position = account.position(contract)
-        before = abs(position.lots)
-        profit = position.trade(signed_lots, worth)
-        contract.gross_lots += abs(position.lots) - before
-        return profit
 
     def _print(
         self, now: Nanos, contract: Contract, taking: Order, making: Order, lots: int

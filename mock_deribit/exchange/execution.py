@@ -182,7 +182,9 @@ class Execution:
                     break
                 self.close(now, owner, contract, maker, reason)
                 continue
-            lots = min(order.remaining, maker.visible)
+            lots, offered = order.lots - order.filled, maker.visible
+            if offered < lots:
+                lots = offered
             taken, made = self._clearing.trade(
                 now, contract, (account, order), (owner, maker), lots
             )
