@@ -92,6 +92,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     archive_minutes: Annotated[
         float, Meta(description="How long a delivered book is listed before it is archivized", gt=0)
     ] = 60.0
+    expiring_mark: Annotated[
+        Literal["average", "index"],
+        Meta(description="The mark of a future in its last half hour: the average of the index so far for "
+             "the share that is over, or index and premium to the end"),
+    ] = "average"  # fmt: skip
     mark_window_seconds: Annotated[
         float, Meta(description="Time constant of the mark price's moving average", gt=0)
     ] = 30.0

@@ -60,6 +60,7 @@ class Timetable:
         self._settling_for = from_seconds(rules.settlement_seconds)
         self._archived_after = from_seconds(60.0 * rules.archive_minutes)
         self._order_memory = from_seconds(60.0 * rules.order_memory_minutes)
+        self._marks_average = rules.expiring_mark == "average"
         self._next_sample = Nanos(now + MARK_INTERVAL)
         self._next_settlement = Nanos(((now - 8 * HOUR) // DAY + 1) * DAY + 8 * HOUR)
         self._reopening: Nanos | None = None
@@ -130,12 +131,20 @@ class Timetable:
             if contract.state in _OVER:
                 self._archive(now, contract)
                 continue
-            if contract.instrument.expiry - now <= AVERAGING:
+            if contract.instrument.expiry - now <= AVERAGING and contract.delivery_price is None:
                 average = self._averages[contract.instrument.index].estimate(now)
-                contract.estimated_delivery_price = average
-                contract.open_share = max(0.0, (contract.instrument.expiry - now) / AVERAGING)
+                self._near_delivery(now, contract, average)
             if contract.valuation.sample(now, *contract.best()):
                 self._outbox.tell(TickerChanged(ts=now, instrument=contract.name))
+
+    def _near_delivery(self, now: Nanos, contract: Contract, average: float | None) -> None:
+        """What has been averaged is no longer open to the index."""
+        contract.estimated_delivery_price = average
+        if average is not None:
+            contract.open_share = max(0.0, (contract.instrument.expiry - now) / AVERAGING)
+            if self._marks_average:
+                contract.valuation.average = average
+                contract.valuation.averaged_share = 1.0 - contract.open_share
 
     def _archive(self, now: Nanos, contract: Contract) -> None:
         if contract.archive_at is not None and now >= contract.archive_at:
@@ -152,6 +161,8 @@ class Timetable:
         settling = [c for c in self._contracts.values() if c.state in _TRADING]
         prices = {index: average.close(now) for index, average in self._averages.items()}
         for contract in settling:
+            if contract.instrument.expiry <= now:
+                self._near_delivery(now, contract, prices[contract.instrument.index])
             contract.valuation.sample(now, *contract.best())
             self._enter(now, contract)
             day_orders = [

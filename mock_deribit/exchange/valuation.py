@@ -2,7 +2,8 @@
 
     premium   p = EMA (30 s) of (mid - index), mid bounded by best bid and ask, clipped to a share of
                   the index; held while a side of the book is empty
-    mark        = index + p
+    mark        = index + p; of a future in its last half hour, the average of the index so far for the
+                  share s of the half hour that is over, and index + p for the rest
     rate        = max(d, q) + min(-d, q) with q = (mark - index) / index and the damper d; capped
                   (per 8 hours; zero inside the damper; positive: longs pay shorts)
     interest    = integral of rate / index dt in ms for inverse, rate * index dt for linear contracts;
@@ -59,6 +60,8 @@ class Valuation:
         self.rate = 0.0
         self.interest = 0.0
         self.funding_quanta = 0
+        self.average = 0.0
+        self.averaged_share = 0.0
 
     def restart_interest(self) -> None:
         """A new session begins: what was accrued has been settled."""
@@ -77,7 +80,8 @@ class Valuation:
             self._premium += weight * (premium - self._premium)
         self._sampled = now
         before = self.mark
-        self.mark = round(self.index + (self._premium or 0.0), 2)
+        fair = self.index + (self._premium or 0.0)
+        self.mark = round(fair + self.averaged_share * (self.average - fair), 2)
         if self._perpetual:
             self.rate = funding_rate(self.mark, self.index, self._listing)
             if now - self._minutes[-1].ts >= MINUTE:

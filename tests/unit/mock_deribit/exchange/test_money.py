@@ -199,11 +199,15 @@ def test_an_expired_future_is_delivered_at_the_average_of_its_index() -> None:
     assert deltas == {"btc_usd": halfway.delta}
     floor.exchange.set_index(floor.now, "btc_usd", 63_000.0)
     before = floor.exchange.portfolio("alice", "BTC").balance
-    floor.wait(16 * MINUTE)
+    floor.wait(15 * MINUTE - 1)
+    converged = floor.exchange.ticker(listing.name)
+    assert converged.mark_price == pytest.approx(62_000.0, abs=5.0)
+    assert converged.estimated_delivery_price == pytest.approx(62_000.0, abs=5.0)
+    floor.wait(MINUTE + 1)
     ticker = floor.exchange.ticker(listing.name)
     assert ticker.state is BookState.DELIVERED
     assert ticker.delivery_price == pytest.approx(62_000.0, abs=5.0)
-    assert ticker.delivery_price is not None
+    assert ticker.estimated_delivery_price == ticker.delivery_price is not None
     fee = 0.00025 * 6_000.0 / ticker.delivery_price
     profit = 6_000.0 * (1.0 / 60_000.0 - 1.0 / ticker.delivery_price)
     after = floor.exchange.portfolio("alice", "BTC")

@@ -12,7 +12,8 @@ from mock_deribit.exchange.messages import (
     TimeInForce,
 )
 from mock_deribit.exchange.rules import Rules
-from shared.units import Side
+from shared.kernel import Nanos
+from shared.units import MINUTE, SECOND, Side
 from tests.support.floor import PERPETUAL, Floor, accepted, code
 
 
@@ -158,6 +159,20 @@ def test_the_mark_follows_in_the_window_of_the_rules() -> None:
         floor.wait(5 * 10**9)
         marks.append(floor.exchange.ticker(PERPETUAL).mark_price)
     assert 60_000.0 < marks[0] < 60_005.0 < marks[1] < 60_020.0
+
+
+def test_an_expiring_future_is_marked_by_its_average_or_by_the_index() -> None:
+    marks = []
+    for rules in (Rules(), Rules(expiring_mark="index")):
+        floor = Floor(rules=rules)
+        dated = floor.exchange.listings[1]
+        floor.exchange.advance(Nanos(dated.instrument.expiry - 30 * MINUTE))
+        floor.exchange.set_index(floor.exchange.now, "btc_usd", 62_000.0)
+        floor.exchange.advance(Nanos(dated.instrument.expiry - 15 * MINUTE))
+        floor.exchange.set_index(floor.exchange.now, "btc_usd", 60_000.0)
+        floor.exchange.advance(Nanos(floor.exchange.now + SECOND))
+        marks.append(floor.exchange.ticker(dated.name).mark_price)
+    assert marks == [pytest.approx(61_000.0, abs=2.0), 60_000.0]
 
 
 def test_settlement_takes_as_long_as_the_rules_say() -> None:
