@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from mock_deribit.core import MockDeribit
 from mock_deribit.exchange.listing import Listing, btc_listings
 from mock_deribit.faults import Fault
+from mock_deribit.market.market import Market
 from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.outbox import Close, Effect, Reply
 from mock_deribit.settings import MockSettings
@@ -70,10 +71,14 @@ class Bench:
         self.market = StillMarket()
         settings = settings_for_tests(**changes)
         self.secrets = {each.client_id: each.client_secret for each in settings.accounts}
-        self.core = MockDeribit(self.now, settings, self.listed(), self.market, script)
+        self.core = MockDeribit(self.now, settings, self.listed(), self.opened(), script)
         self.inbox: dict[int, list[Json]] = {}
         self.closes: dict[int, tuple[int, str]] = {}
         self._ids = 1_000_000
+
+    def opened(self) -> Market:
+        """Who trades."""
+        return self.market
 
     def listed(self) -> tuple[Listing, ...]:
         """What there is to trade."""

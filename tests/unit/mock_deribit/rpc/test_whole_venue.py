@@ -6,6 +6,9 @@ import pytest
 
 from mock_deribit.exchange.listing import Listing, venue_listings
 from mock_deribit.faults import Lock
+from mock_deribit.market.market import Market
+from mock_deribit.market.several import SeveralMarkets
+from mock_deribit.market.still import StillMarket
 from tests.support.exchange import Bench
 
 BTC, ETH, LINEAR = "BTC-PERPETUAL", "ETH-PERPETUAL", "BTC_USDC-PERPETUAL"
@@ -23,7 +26,10 @@ BIDS: dict[str, dict[str, Any]] = {
 
 
 class WholeBench(Bench):
-    """Everything the venue lists."""
+    """Everything the venue lists, and a market for each coin."""
+
+    def opened(self) -> Market:
+        return SeveralMarkets([self.market, StillMarket(3_000.0, "eth_usd")])
 
     def listed(self) -> tuple[Listing, ...]:
         return venue_listings(self.now)
@@ -73,8 +79,9 @@ def test_fills_pay_their_fees_in_the_settlement_currency(bench: Bench) -> None:
     conn = bench.login()
     channels = ["user.portfolio.any", "user.trades.future.USDC.raw", "user.changes.any.any.raw"]
     bench.call(conn, "private/subscribe", channels=channels)
-    for name, price in ((BTC, 60_000.5), (ETH, 3_000.05), (LINEAR, 60_001.0)):
-        answer = bench.call(conn, "private/buy", **(BIDS[name] | {"price": price}))
+    for name, bid in BIDS.items():
+        price = bench.call(conn, "public/ticker", instrument_name=name)["best_ask_price"]
+        answer = bench.call(conn, "private/buy", **(bid | {"price": price}))
         [fill] = answer["trades"]
         assert fill["fee_currency"] == dict(zip(BIDS, COINS, strict=True))[name]
         assert fill["fee"] > 0.0
@@ -120,7 +127,8 @@ def test_books_trades_and_groups_of_the_other_coins(bench: Bench) -> None:
     assert [price % 0.25 for price, _ in window["bids"]] == [0.0] * len(window["bids"])
     [snapshot] = bench.frames(conn, channels[1])
     assert snapshot["asks"][0][2] < 1.0
-    bench.call(conn, "private/buy", **(BIDS[LINEAR] | {"price": 60_001.0}))
+    price = bench.call(conn, "public/ticker", instrument_name=LINEAR)["best_ask_price"]
+    bench.call(conn, "private/buy", **(BIDS[LINEAR] | {"price": price}))
     bench.pass_time(0.2)
     [[trade]] = bench.frames(conn, channels[2])
     assert trade["trade_id"].startswith("USDC-")
