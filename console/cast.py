@@ -82,5 +82,6 @@ def _mock_arguments(args: argparse.Namespace) -> list[str]:
         *("--port", "0", "--control-port", "0", "--seed", str(args.seed)),
         *("--speed", str(args.speed), "--activity", str(args.activity)),
         *("--maker-fee", _MAKER_FEE),
+        *(("--scenario", args.scenario) if args.scenario else ()),
         *market,
     ]

@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=_positive, default=1.0, help="market seconds a second")
     parser.add_argument("--activity", type=_positive, default=6.0, help="1: a quiet market")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated market")
+    parser.add_argument(
+        "--scenario", help="what happens to the exchange: a file, or a shipped name"
+    )
     parser.add_argument("--port", type=int, default=8080, help="of the control API; 0: a free one")
     parser.add_argument("--config", type=Path, default=_CONFIG, help="parameter file")
     parser.add_argument("--keep", type=Path, help="keep logs and journals in this folder")

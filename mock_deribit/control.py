@@ -88,7 +88,7 @@ class Control:
     def _state(self, request: HttpRequest) -> Done:
         now = self._clock()
         speed = {"speed": self._clock.speed, "paused": self._clock.paused}
-        return self._core.state(now) | {"clock": speed, "armed": len(self._core.armed())}, []
+        return self._core.state(now) | {"clock": speed}, []
 
     def _catalogue(self, request: HttpRequest) -> Done:
         return {"faults": FAULTS.kinds, "clock": CLOCK.kinds}, []

@@ -344,7 +344,8 @@ class MockDeribit:
     def state(self, now: Nanos) -> views.View:
         """The exchange at a glance."""
         self._advance(now)
-        return views.state(now, self._exchange, self._market, self._venue)
+        left = {"armed": len(self.armed()), "timeline_left": self._timeline.left}
+        return views.state(now, self._exchange, self._market, self._venue) | left
 
     def connections(self, now: Nanos) -> list[views.View]:
         """Every open WebSocket."""

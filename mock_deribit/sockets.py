@@ -80,7 +80,9 @@ class Sockets:
         caused, due = self.told(now), now
         if self._rules.shuffled_frames:
             caused = self._shuffled(caused)
-        frames_first = bool(caused) and self._draws.chance(self._rules.early_frames)
+        # What a cut does, such as cancelling, is told after what the request has done.
+        drawn = bool(caused) and self._draws.chance(self._rules.early_frames)
+        frames_first = drawn or lost
         if frames_first:
             self.notify(now, caused)
         if lost:

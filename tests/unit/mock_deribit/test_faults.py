@@ -1,5 +1,6 @@
 """Faults that an operator orders: what a client sees of each."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -232,6 +233,25 @@ def test_the_socket_is_cut_after_the_order_or_before_it(
     assert len(bench.inbox[conn]) == before
     assert bench.closes[conn] == (1006, reason)
     assert len(bench.call(bench.login(), "private/get_open_orders")) == orders
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cut_that_cancels_is_told_after_what_the_lost_order_did(seed: int) -> None:
+    bench = Bench(seed=seed)
+    raw = f"book.{PERP}.raw"
+    watcher, conn = subscribed(bench, raw), bench.login()
+    bench.call(conn, "private/enable_cancel_on_disconnect")
+    bench.call(conn, "private/buy", **BID)
+    bench.fault(LoseAnswer(method="private/buy"))
+    said(bench, conn, "private/buy", **BID | {"price": 58_000})
+    chain = bench.frames(watcher, raw)
+    assert [frame["bids"][0][:2] for frame in chain] == [
+        ["new", 59_000.0],
+        ["new", 58_000.0],
+        ["delete", 59_000.0],
+        ["delete", 58_000.0],
+    ]
+    assert all(b["prev_change_id"] == a["change_id"] for a, b in pairwise(chain))
 
 
 @pytest.mark.parametrize(("executed", "orders"), [(False, 0), (True, 1)])
