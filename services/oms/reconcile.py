@@ -2,7 +2,8 @@
 
 A round asks four things at once: own trades since the last complete one, positions, open orders, the account.
 When all have answered, trades that nobody had told are booked first, because they explain most
-differences; then positions must be equal to the last unit, and orders are held against each other.
+differences; then positions must be equal to the last unit, orders are held against each other, and the
+balance against the fees that were paid (`balance`).
 
 Answers are taken at slightly different moments, so one round that differs proves nothing: it is repeated
 at once, and only the third in a row is a dispute: a critical anomaly, and nothing rests until a round agrees
@@ -20,6 +21,7 @@ from enum import StrEnum
 
 import msgspec
 
+from services.oms.balance import Balance
 from services.oms.inventory import Inventory
 from services.oms.order import Happening
 from services.oms.orders import Orders
@@ -60,6 +62,8 @@ class ForRound(msgspec.Struct, frozen=True):
 
     number: int
     part: Part
+    since: Nanos = Nanos(0)
+    """Of a page of trades: where it begins."""
 
 
 class Round(msgspec.Struct, kw_only=True):
@@ -72,6 +76,9 @@ class Round(msgspec.Struct, kw_only=True):
     trades: list[VenueTrade] = msgspec.field(default_factory=list)
     positions: tuple[VenuePosition, ...] = ()
     orders: tuple[VenueOrder, ...] = ()
+    balance: float = 0.0
+    fills: int = 0
+    """Counted when it was begun."""
 
 
 class Reconciliation:
@@ -82,6 +89,7 @@ class Reconciliation:
         self._orders = orders
         self._inventory = inventory
         self._line = line
+        self._balance = Balance(out, inventory, line.currency)
         self._round: Round | None = None
         self._rounds = 0
         self._strikes = 0
@@ -102,6 +110,7 @@ class Reconciliation:
         """The line is gone: whatever is local is belief again."""
         self._round = None
         self._strikes = 0
+        self._balance.forget()
         self.agreed = False
 
     def begin(self, now: Nanos) -> None:
@@ -115,7 +124,11 @@ class Reconciliation:
         if self._since(until) < until - _RECENT:
             parts.insert(0, Part.ARCHIVE)
         self._round = Round(
-            number=self._rounds, began=now, until=until, open_parts=dict.fromkeys(parts)
+            number=self._rounds,
+            began=now,
+            until=until,
+            open_parts=dict.fromkeys(parts),
+            fills=self._balance.fills(),
         )
         for part in parts:
             self._ask(now, part, self._since(until))
@@ -139,7 +152,7 @@ class Reconciliation:
                 request = requests.get_open_orders(currency)
             case Part.ACCOUNT:
                 request = requests.get_account_summary(currency)
-        context = ForRound(round_.number, part)
+        context = ForRound(round_.number, part, since)
         if self._line.ask(now, request, Priority.HEDGE, context) is None:
             self._round = None
 
@@ -157,6 +170,14 @@ class Reconciliation:
             return False
         round_.trades.extend(trades)
         if has_more and trades:
+            if trades[-1].ts <= context.since:
+                # Asking from there again would bring the same page for ever.
+                detail = (
+                    f"more than a page of trades at {trades[-1].ts} ns: cannot be read to its end"
+                )
+                self._out.anomaly(now, "history_unreadable", Severity.CRITICAL, detail)
+                self._round = None
+                return False
             self._ask(now, context.part, trades[-1].ts)
             return False
         return self._closed(round_, context.part)
@@ -177,10 +198,13 @@ class Reconciliation:
         round_.orders = orders
         return self._closed(round_, context.part)
 
-    def accounted(self, context: ForRound) -> bool:
+    def accounted(self, context: ForRound, balance: float) -> bool:
         """The account came; whether the round is complete."""
         round_ = self._current(context)
-        return round_ is not None and self._closed(round_, context.part)
+        if round_ is None:
+            return False
+        round_.balance = balance
+        return self._closed(round_, context.part)
 
     def _current(self, context: ForRound) -> Round | None:
         return self._round if self._round and self._round.number == context.number else None
@@ -205,6 +229,7 @@ class Reconciliation:
         self._strikes = 0
         self._inventory.ledger.complete_to = round_.until
         self._inventory.reconciled = now
+        self._balance.compare(now, round_.balance, round_.fills)
         self.agreed, self.adopting, self.disputed = True, False, None
         return None
 

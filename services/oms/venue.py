@@ -213,9 +213,10 @@ class Venue:
                 limits = decode_limits(answer.result, self._line.currency)
                 if limits is not None:
                     self._line.limited(now, limits)
-                self._accounted(decode_account(answer.result, now))
+                account = decode_account(answer.result, now)
+                self._accounted(account)
                 self._protection.learned(now, decode_mmp_enabled(answer.result))
-                return self.reconciliation.accounted(context)
+                return self.reconciliation.accounted(context, account.balance)
 
     def _accounted(self, account: Account) -> None:
         """Tell the account; a portfolio frame names no fees, so the last known ones are kept."""
