@@ -49,6 +49,8 @@ class Hub:
         self._user_ids = user_ids
         self._live: dict[StreamKey, _Live] = {}
         self._routes: dict[tuple[type[Event], str], dict[StreamKey, _Live]] = {}
+        self._due: Nanos | None = None
+        self._due_moved = False
 
     def subscribable(self, channel: Channel) -> bool:
         """Whether the instrument or index a channel names is there and open."""
@@ -102,6 +104,7 @@ class Hub:
         del live.listeners[conn]
         if not live.listeners:
             del self._live[key]
+            self._due_moved = True
             for route in _routes(account, live.stream):
                 del self._routes[route][key]
 
@@ -119,6 +122,7 @@ class Hub:
                     frames += self._flush(live)
                 elif live.due is None:
                     live.due = Nanos((now // live.period + 1) * live.period)
+                    self._due_moved = True
         return frames
 
     def announce(self, channel: str, payload: Payload, account: str = "") -> list[Frame]:
@@ -145,7 +149,10 @@ class Hub:
 
     def due(self) -> Nanos | None:
         """When a batched channel next has something to say."""
-        return min((live.due for live in self._live.values() if live.due is not None), default=None)
+        if self._due_moved:
+            times = [live.due for live in self._live.values() if live.due is not None]
+            self._due, self._due_moved = min(times, default=None), False
+        return self._due
 
     def wake(self, now: Nanos) -> list[Frame]:
         """Let the batched channels speak whose time has come."""
@@ -156,7 +163,8 @@ class Hub:
         return frames
 
     def _flush(self, live: _Live) -> list[Frame]:
-        live.due = None
+        if live.due is not None:
+            live.due, self._due_moved = None, True
         frames: list[Frame] = []
         for payload in live.stream.flush():
             frames += _frames(live.listeners, live.stream.channel.name, payload)

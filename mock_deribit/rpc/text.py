@@ -6,11 +6,11 @@ stay integers. A client that parses numbers with a pattern instead of a JSON par
 would break there.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-
-import msgspec
-
-_string = msgspec.json.Encoder().encode
+from json.encoder import encode_basestring
+from types import NoneType
+from typing import Any
 
 
 @lru_cache(maxsize=8_192)
@@ -39,21 +39,29 @@ def _leading_zeros(fraction: str) -> int:
 
 def encode(value: object) -> str:
     """JSON text of dicts, lists, tuples, strings, numbers, booleans and None."""
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        return write(value)
     if isinstance(value, str):
-        return _string(value).decode()
-    if isinstance(value, float):
-        return number(value)
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    if value is None:
-        return "null"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, dict):
-        members = [f'"{key}":{encode(member)}' for key, member in value.items()]
-        return "{" + ",".join(members) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join([encode(member) for member in value]) + "]"
+        return encode_basestring(value)
     raise TypeError(f"expected a JSON value, got {type(value).__name__}: {value!r}")
+
+
+def _object(value: dict[str, object]) -> str:
+    return "{" + ",".join([f'"{key}":{encode(member)}' for key, member in value.items()]) + "}"
+
+
+def _array(value: Sequence[object]) -> str:
+    return "[" + ",".join([encode(member) for member in value]) + "]"
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    float: number,
+    bool: {True: "true", False: "false"}.__getitem__,
+    int: int.__repr__,
+    dict: _object,
+    list: _array,
+    tuple: _array,
+    NoneType: lambda _: "null",
+}
