@@ -96,7 +96,12 @@ class MockSettings(BaseModel):
     market: Literal["simulated", "still", "tape"] = Field(
         default="simulated", description="still: books that only move when traded with; or tape"
     )
-    tape: str = Field(default="", description="CSV of recorded trades, for market tape")
+    tape: str = Field(
+        default="", description="for market tape: a CSV of trades, or recorded frames of a book"
+    )
+    queue: Literal["cube", "averse", "optimistic"] = Field(
+        default="cube", description="whose cancels shrink a recorded level: see market/levels.py"
+    )
     speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
     clock_start: AwareDatetime | None = Field(default=None, description="ISO 8601; now")
     clock_speed: float = Field(

@@ -14,34 +14,18 @@ from functools import partial
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.market.agenda import Agenda
 from mock_deribit.market.background import Background
-from mock_deribit.market.pit import Pit
-from mock_deribit.market.premium import Premium
-from mock_deribit.market.profiles import DATED
+from mock_deribit.market.levels import Levels, QueueModel
 from mock_deribit.market.regime import Regime, Weather
+from mock_deribit.market.surroundings import Surroundings
 from mock_deribit.market.trader import Trader
 from shared.kernel import Nanos
 from shared.randomness import Stream
 from shared.recordings.tape import Print, Recording
-from shared.units import BPS, MILLISECOND, SECOND, from_seconds
+from shared.units import MILLISECOND, SECOND, from_seconds
 
 _LEAD = Nanos(2 * SECOND)
 _BREATHS_PER_SECOND = 12.0
-_INDEX_INTERVAL = Nanos(SECOND)
-_INDEX_NOISE_BPS = 0.1
 _GAP_MS = (1.0, 30.0)
-
-
-class TapePrice:
-    """The tape's index, as what the dated futures follow; nobody moves it."""
-
-    def __init__(self, price: float) -> None:
-        self.price = price
-        self.drift = 0.0
-        self.lean = 0.0
-        self.heat = 1.0
-
-    def shift(self, bps: float) -> None:
-        """A sweep moves nothing: the tape says where the price goes."""
 
 
 class RecordedMarket:
@@ -54,6 +38,7 @@ class RecordedMarket:
         regime: Regime,
         index: str = "btc_usd",
         speed: float = 1.0,
+        queue: QueueModel = QueueModel.CUBE,
     ) -> None:
         if speed <= 0.0:
             raise ValueError(f"speed must be above 0, came {speed:g}; 1 is as recorded")
@@ -62,11 +47,9 @@ class RecordedMarket:
         self._weather = Weather(regime)
         self._index = index
         self._speed = speed
-        self._value = TapePrice(recording.prints[0].index)
         self._agenda = Agenda()
-        self._pits: list[tuple[Pit, Premium]] = []
         self._breaths = Stream(f"{seed}|breaths")
-        self._noise = Stream(f"{seed}|index")
+        self._queue = queue
         self._origin = Nanos(0)
         self._next = 0
         self._ended: str | None = None
@@ -100,24 +83,18 @@ class RecordedMarket:
             )
         instrument, first = listing.instrument, self._recording.prints[0]
         self._taker = Trader(exchange, "tape-takers", instrument)
-        self._background = Background(
-            Trader(exchange, "tape-background", instrument), Stream(f"{self._seed}|background")
-        )
+        trader = Trader(exchange, "tape-background", instrument)
+        stream = Stream(f"{self._seed}|background")
+        self._levels = Levels(trader, stream, self._queue)
+        self._background = Background(trader, stream, self._levels)
         tick = round(first.price / instrument.tick)
         self._background.open(now, tick - 1 if first.side.sign > 0 else tick)
-        for other in exchange.listings:
-            dated = other.instrument
-            if dated.index == self._index and dated.name != instrument.name:
-                pit = Pit(
-                    exchange, self._agenda, dated, self._value, DATED, self._weather, self._seed
-                )
-                premium = Premium(dated, self._seed)
-                pit.premium = premium.at(now, self._value.price)
-                self._pits.append((pit, premium))
-                pit.start(now)
+        self._around = Surroundings(
+            exchange, self._agenda, self._weather, self._index, first.index, self._seed
+        )
+        self._around.start(now, instrument.name)
         self._agenda.at(self._when(first), self._print)
         self._agenda.at(self._next_breath(now), self._breathe)
-        self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
         return self.wake(now)
 
     def wake(self, now: Nanos) -> Nanos:
@@ -138,10 +115,10 @@ class RecordedMarket:
         sign = printed.side.sign
         tick = round(printed.price / instrument.tick)
         lots = round(printed.amount / instrument.amount_step)
-        self._follow(now, printed.index)
-        passed = self._background.make_way(now, sign, tick)
+        self._around.follow(now, printed.index)
+        passed = self._levels.make_way(now, sign, tick)
         self._taker.take(now, -sign, tick, passed)
-        self._background.offer(now, sign, tick, lots)
+        self._levels.offer(now, sign, tick, lots)
         self._taker.take(now, sign, tick, lots)
         late = Nanos(now + int(self._breaths.uniform(*_GAP_MS) * MILLISECOND))
         self._agenda.at(late, partial(self._close_gap, sign))
@@ -160,23 +137,6 @@ class RecordedMarket:
             f"the tape is over: {len(prints)} trades of {self._recording.instrument} in "
             f"{seconds:.0f} s; the books hold their last state"
         )
-
-    def _follow(self, now: Nanos, index: float) -> None:
-        self._exchange.set_index(now, self._index, index)
-        if index != self._value.price:
-            bps = (index / self._value.price - 1.0) / BPS
-            self._value.price = index
-            for pit, premium in self._pits:
-                pit.premium = premium.at(now, index)
-                pit.moved(now, bps)
-
-    def _publish(self, now: Nanos) -> None:
-        """A real index never stands still, not even while nobody trades."""
-        noise = self._noise.normal(0.0, _INDEX_NOISE_BPS) * BPS
-        self._exchange.set_index(now, self._index, round(self._value.price * (1.0 + noise), 2))
-        for _, premium in self._pits:
-            premium.step(_INDEX_INTERVAL, 0.0, 0.0)
-        self._agenda.at(Nanos(now + _INDEX_INTERVAL), self._publish)
 
     def _close_gap(self, half: int, now: Nanos) -> None:
         self._background.close_gap(now, half)

@@ -1,16 +1,21 @@
 """Owns which market trades on the mock, by its settings."""
 
+import gzip
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
+from mock_deribit.market.levels import QueueModel
 from mock_deribit.market.market import Market
 from mock_deribit.market.recorded import RecordedMarket
+from mock_deribit.market.recorded_book import RecordedBook
 from mock_deribit.market.regime import Regime, regime_of
 from mock_deribit.market.several import SeveralMarkets
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.still import StillMarket
 from mock_deribit.settings import MockSettings
+from shared.recordings.books import is_frames, read_book
 from shared.recordings.tape import read_recording
 
 
@@ -29,10 +34,21 @@ def _bitcoin(settings: MockSettings) -> Market:
         return SimulatedMarket(str(settings.seed), settings.price, _regime(settings))
     if settings.market == "still":
         return StillMarket(settings.price)
-    with Path(settings.tape).open(encoding="utf-8", newline="") as lines:
-        recording = read_recording(lines)
-    seed, speed = str(settings.seed), settings.speed
-    return RecordedMarket(recording, seed, _regime(settings), speed=speed)
+    return _recorded(settings)
+
+
+def _recorded(settings: MockSettings) -> Market:
+    """A tape of trades or a stream of a book, by what the file begins with."""
+    seed, regime = str(settings.seed), _regime(settings)
+    speed, queue = settings.speed, QueueModel(settings.queue)
+    path = Path(settings.tape)
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        first = file.readline()
+        lines = chain([first], file)
+        if is_frames(first):
+            return RecordedBook(read_book(lines), seed, regime, speed=speed, queue=queue)
+        tape = read_recording(line.decode() for line in lines)
+    return RecordedMarket(tape, seed, regime, speed=speed, queue=queue)
 
 
 def _ether(settings: MockSettings) -> Market:

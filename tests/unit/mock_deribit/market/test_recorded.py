@@ -14,7 +14,7 @@ from mock_deribit.exchange.messages import (
     OrderRequest,
     OrderView,
 )
-from mock_deribit.market.background import cancels_ahead
+from mock_deribit.market.levels import cancels_ahead
 from mock_deribit.market.market import NEVER
 from mock_deribit.market.recorded import RecordedMarket
 from mock_deribit.market.regime import Regime
