@@ -29,14 +29,14 @@ class Bucket:
         self._level = limit.burst
         self._seen = now
 
-    def take(self, now: Nanos) -> bool:
-        """Spend one request, or say no and spend nothing."""
+    def take(self, now: Nanos, count: int = 1) -> bool:
+        """Spend so many requests, or say no and spend nothing."""
         gained = self._limit.rate * to_seconds(max(0, now - self._seen))
         self._level = min(self._limit.burst, self._level + gained)
         self._seen = max(self._seen, now)
-        if self._level < 1.0:
+        if self._level < count:
             return False
-        self._level -= 1.0
+        self._level -= count
         return True
 
     def drain(self, now: Nanos) -> None:
@@ -45,7 +45,8 @@ class Bucket:
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of one account, by class; the summary's `limits` member prints them."""
+    """The limits of one account, by class; the summary's `limits` member prints them. `quotes` are sides
+    of mass quotes."""
 
     trading: Limit
     cancel_all: Limit
@@ -54,6 +55,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     get_instruments: Limit = Limit(1, 50)
     transaction_log: Limit = Limit(1, 8)
     mass_quotes: Limit = Limit(10, 10)
+    quotes: Limit = Limit(500, 500)
 
     def of(self, category: str) -> Limit:
         """The limit of one class; AttributeError for a class that does not exist."""
@@ -68,9 +70,9 @@ class Purse:
         self._limits = limits
         self._buckets: dict[str, Bucket] = {}
 
-    def take(self, now: Nanos, category: str) -> bool:
-        """Spend one request of a class."""
-        return self._bucket(now, category).take(now)
+    def take(self, now: Nanos, category: str, count: int = 1) -> bool:
+        """Spend one or more requests of a class."""
+        return self._bucket(now, category).take(now, count)
 
     def drain(self, now: Nanos) -> None:
         """Spend everything of every class."""

@@ -100,7 +100,7 @@ def _limits(call: Call) -> wire.Json:
             "trading": {"total": rate(limits.trading)},
             "spot": rate(limits.trading),
             "cancel_all": rate(limits.cancel_all),
-            "maximum_quotes": {"rate": 500, "burst": 500},
+            "maximum_quotes": rate(limits.quotes),
             "maximum_mass_quotes": rate(limits.mass_quotes),
             "guaranteed_mass_quotes": {"rate": 2, "burst": 2},
             "block_rfq_maker": {"rate": 10, "burst": 20},

@@ -1,6 +1,7 @@
 """Owns the methods about the catalogue and the platform: time, status, what is listed, indices, coins."""
 
 from mock_deribit.rpc import wire, wire_records
+from mock_deribit.rpc.estimate import delivery_price
 from mock_deribit.rpc.venue import Call, Method
 from shared.instruments import BookState
 from shared.units import to_ms
@@ -81,9 +82,11 @@ def _get_expirations(call: Call) -> object:
 
 def _get_index_price(call: Call) -> object:
     """An index, and what a contract on it would be delivered at."""
-    index = call.index("index_name")
-    price = call.venue.exchange.index_price(index)
-    return {"index_price": price, "estimated_delivery_price": price}
+    index, exchange = call.index("index_name"), call.venue.exchange
+    return {
+        "index_price": exchange.index_price(index),
+        "estimated_delivery_price": delivery_price(exchange, index),
+    }
 
 
 def _get_index_price_names(call: Call) -> object:

@@ -14,7 +14,7 @@ from mock_deribit.exchange.maker_messages import (
 )
 from mock_deribit.exchange.messages import OrderState, OrderView, Placed, Refused, UserTrade
 from mock_deribit.rpc import wire, wire_quotes
-from mock_deribit.rpc.errors import invalid_params
+from mock_deribit.rpc.errors import invalid_params, too_many_quotes
 from mock_deribit.rpc.methods_cancel import by_book
 from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.venue import Call, Method, taken
@@ -111,6 +111,9 @@ def _mass_quote(call: Call) -> object:
         guarded=call.socket.cancel_on_disconnect,
         valid_until=None if until is None else from_ms(until),
     )
+    sides = sum((each.bid is not None) + (each.ask is not None) for each in request.quotes)
+    if not call.venue.purse(call.account).take(call.now, "quotes", sides):
+        raise too_many_quotes()
     quoted = taken(call.venue.exchange.mass_quote(call.now, call.account, request))
     if quoted.held and waits:
         call.wait(

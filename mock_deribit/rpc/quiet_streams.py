@@ -14,13 +14,12 @@ from mock_deribit.exchange.events import (
     StateChanged,
     Traded,
 )
-from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import PublicTrade
 from mock_deribit.rpc import wire, wire_records
 from mock_deribit.rpc.candles import RESOLUTIONS, Candle, opened
 from mock_deribit.rpc.channels import Channel
+from mock_deribit.rpc.estimate import delivery_price, nearest
 from mock_deribit.rpc.streams import Payload, Stream
-from shared.instruments import BookState
 from shared.units import HOUR, SECOND, to_ms, to_seconds
 
 AVERAGING = HOUR // 2
@@ -145,13 +144,12 @@ class ExpirationStream(NoticeStream):
     def notice(self, event: Event) -> Payload | None:
         if not isinstance(event, IndexChanged) or event.index != self.channel.index:
             return None
-        nearest = self._nearest()
-        if nearest is None:
+        listing = nearest(self.exchange, event.index)
+        if listing is None:
             return None
-        left = max(0, nearest.instrument.expiry - event.ts)
-        price = self.exchange.ticker(nearest.name).estimated_delivery_price
+        left = max(0, listing.instrument.expiry - event.ts)
         body: dict[str, object] = {
-            "price": price,
+            "price": delivery_price(self.exchange, event.index),
             "seconds": int(to_seconds(left)),
             "is_estimated": left <= AVERAGING,
         }
@@ -159,15 +157,6 @@ class ExpirationStream(NoticeStream):
             body["left_ticks"] = left // SECOND
             body["total_ticks"] = AVERAGING // SECOND
         return body
-
-    def _nearest(self) -> Listing | None:
-        listed = [
-            listing
-            for listing in self.exchange.listings
-            if listing.instrument.index == self.channel.index
-            and listing.instrument.state not in (BookState.DELIVERED, BookState.ARCHIVIZED)
-        ]
-        return min(listed, key=lambda listing: listing.instrument.expiry, default=None)
 
 
 class CreationStream(NoticeStream):

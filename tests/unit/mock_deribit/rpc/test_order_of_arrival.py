@@ -115,6 +115,17 @@ def test_mass_quotes_have_a_limit_of_their_own() -> None:
     assert 13903 not in codes[:-1]
 
 
+def test_the_sides_of_mass_quotes_are_counted_too() -> None:
+    bench = Bench()
+    conn = bench.login()
+    quote = {"instrument_name": PERP, "bid": {"price": 1, "amount": 1}}
+    sent = {"quote_id": "1", "mmp_group": "g", "quotes": [quote] * 100}
+    codes = [bench.error(conn, "private/mass_quote", **sent)["code"] for _ in range(6)]
+    assert codes == [13042] * 5 + [13903]
+    bench.pass_time(0.2)
+    assert bench.error(conn, "private/mass_quote", **sent)["code"] == 13042
+
+
 def test_the_rule_closes_the_socket_that_has_no_credits_left() -> None:
     bench = Bench(matching_rate=0.001, matching_burst=1, rules={"rate_limit": "close"})
     conn = bench.login()

@@ -78,6 +78,8 @@ def test_the_expiration_estimate_counts_down_and_says_when_it_averages() -> None
     assert near["is_estimated"] is True
     assert near["total_ticks"] == 1800
     assert near["left_ticks"] == near["seconds"] < 600
+    asked = bench.call(conn, "public/get_index_price", index_name="btc_usd")
+    assert asked == {"index_price": 60_000.0, "estimated_delivery_price": near["price"]}
 
 
 def test_the_candle_of_the_last_trade_grows_and_begins_anew() -> None:
