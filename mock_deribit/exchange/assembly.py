@@ -7,6 +7,7 @@ from mock_deribit.exchange.clearing import Clearing
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.delivery import Average
 from mock_deribit.exchange.desk import Desk
+from mock_deribit.exchange.events import Listed
 from mock_deribit.exchange.execution import Execution
 from mock_deribit.exchange.hold import Hold
 from mock_deribit.exchange.ledger import Ledger
@@ -37,13 +38,11 @@ class Assembly:
         self._numbering = Numbering(seed)
         self._indices, self._pegs = opening_prices(listings, index_prices)
         self._contracts: dict[str, Contract] = {}
+        self._locked: dict[str, bool] = {}
         for listing in listings:
-            index = self._indices[listing.instrument.index]
-            contract = Contract(now, listing, index, self._numbering, self.rules)
-            self._contracts[listing.name] = contract
+            self._open_book(now, listing)
         self._averages = {name: Average(name, price) for name, price in self._indices.items()}
         self._accounts: dict[str, Account] = {}
-        self._locked: dict[str, bool] = {}
         self._outbox = Outbox()
         self._ledger = Ledger()
         self._clearing = Clearing(self._numbering, self._outbox, self._ledger, self.rules)
@@ -72,4 +71,16 @@ class Assembly:
             self._liquidator,
             self._outbox,
             self.rules,
+            self._enlist,
         )
+
+    def _enlist(self, now: Nanos, listing: Listing) -> None:
+        """List an instrument and tell."""
+        self._open_book(now, listing)
+        self._outbox.tell(Listed(now, listing.name, created=True))
+
+    def _open_book(self, now: Nanos, listing: Listing) -> None:
+        index = listing.instrument.index
+        contract = Contract(now, listing, self._indices[index], self._numbering, self.rules)
+        contract.locked = self._locked.get(index, False)
+        self._contracts[listing.name] = contract

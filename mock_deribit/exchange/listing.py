@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from shared.instruments import Instrument, Payoff
+from shared.instruments import BookState, Instrument, Payoff
 from shared.kernel import Nanos
 from shared.units import DAY, SECOND
 
@@ -46,6 +46,7 @@ _BTC_USDC_PERPETUAL = msgspec.structs.replace(
     contract_size=0.0001,
     amount_step=0.0001,
 )
+MONTHLY_DELIVERY_FEE = 0.00025
 _ETH_SLOPE = 0.000001
 
 OPENING_PRICES = {"btc_usd": 86_000.0, "eth_usd": 3_000.0, "btc_usdc": 86_000.0}
@@ -160,6 +161,22 @@ def venue_listings(
     return (*btc_listings(now, maker_fee, taker_fee), *ether, linear)
 
 
+def successors(now: Nanos, listings: Sequence[Listing]) -> tuple[Listing, ...]:
+    """The dated futures that the calendar wants at `now` and that are not listed, in every family that
+    has dated ones; each like the youngest of its family."""
+    names = {listing.name for listing in listings}
+    number = max((listing.instrument_id for listing in listings), default=0)
+    wanted: list[Listing] = []
+    families = {each.instrument.base: each for each in listings if not each.instrument.perpetual}
+    for base, like in families.items():
+        for expiry in expiries(now):
+            name = dated_name(base, expiry)
+            if name not in names:
+                number += 1
+                wanted.append(_dated(now, like, name, expiry, number))
+    return tuple(wanted)
+
+
 def opening_prices(
     listings: Sequence[Listing], given: Mapping[str, float]
 ) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
@@ -198,26 +215,34 @@ def _inverse_family(
             exempt_from_hold=True,
         )
     ]
+    like = Listing(
+        instrument=msgspec.structs.replace(perpetual, perpetual=False, tick=dated_tick),
+        instrument_id=first_id,
+        created=created,
+        settlement_period="month",
+        premium_clip=0.2,
+    )
     for offset, expiry in enumerate(expiries(now)):
-        dated = msgspec.structs.replace(
-            perpetual,
-            name=dated_name(perpetual.base, expiry),
-            perpetual=False,
-            tick=dated_tick,
-            expiry=Nanos(int(expiry.timestamp()) * SECOND),
-        )
-        monthly = expiry == last_friday(expiry.year, expiry.month)
-        listings.append(
-            Listing(
-                instrument=dated,
-                instrument_id=first_id + offset,
-                created=created,
-                settlement_period="month" if monthly else "week",
-                premium_clip=0.2,
-                delivery_fee=0.00025 if monthly else 0.0,
-            )
-        )
+        name = dated_name(perpetual.base, expiry)
+        listings.append(_dated(created, like, name, expiry, first_id + offset))
     return tuple(listings)
+
+
+def _dated(created: Nanos, like: Listing, name: str, expiry: datetime, number: int) -> Listing:
+    """A dated future like another, with another expiry."""
+    monthly = expiry == last_friday(expiry.year, expiry.month)
+    expires = Nanos(int(expiry.timestamp()) * SECOND)
+    instrument = msgspec.structs.replace(
+        like.instrument, name=name, expiry=expires, state=BookState.OPEN
+    )
+    return msgspec.structs.replace(
+        like,
+        instrument=instrument,
+        instrument_id=number,
+        created=created,
+        settlement_period="month" if monthly else "week",
+        delivery_fee=MONTHLY_DELIVERY_FEE if monthly else 0.0,
+    )
 
 
 def _fees(instrument: Instrument, maker: float, taker: float) -> Instrument:

@@ -156,10 +156,8 @@ class Operations(Inquiry):
         self.advance(now)
         if listing.name in self._contracts:
             raise ValueError(f"{listing.name} is already listed")
-        index = self.index_price(listing.instrument.index)
-        contract = Contract(now, listing, index, self._numbering, self.rules)
-        self._contracts[listing.name] = contract
-        self._outbox.tell(Listed(now, listing.name, created=True))
+        self.index_price(listing.instrument.index)
+        self._enlist(now, listing)
 
     def settle_now(self, now: Nanos) -> None:
         """Settle every book out of turn; the calendar stays. Raises ValueError during a settlement."""

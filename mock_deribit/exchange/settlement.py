@@ -6,10 +6,13 @@
                   cancelled, each position's session profit and funding move to the balance, the mark
                   becomes the settlement price, interest restarts at 0; expired futures are delivered:
                   orders cancelled, positions closed at the average, delivery fee charged
-    08:00:03      books trade again as before; delivered ones stay `delivered`, and are `archivized` later
+    08:00:03      books trade again as before; delivered ones stay `delivered`, and are `archivized` later;
+                  the futures that take their places in the calendar are listed
 
 Source: Deribit's settlement, delivery and book-state articles; the durations are in `rules`.
 """
+
+from collections.abc import Callable
 
 from mock_deribit.exchange.account import Account, coin
 from mock_deribit.exchange.clearing import Clearing
@@ -19,6 +22,7 @@ from mock_deribit.exchange.desk import Desk
 from mock_deribit.exchange.events import StateChanged, TickerChanged
 from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.liquidation import Liquidator
+from mock_deribit.exchange.listing import Listing, successors
 from mock_deribit.exchange.messages import TimeInForce
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
@@ -48,6 +52,7 @@ class Timetable:
         liquidator: Liquidator,
         outbox: Outbox,
         rules: Rules,
+        enlist: Callable[[Nanos, Listing], None],
     ) -> None:
         self._contracts = contracts
         self._accounts = accounts
@@ -57,6 +62,7 @@ class Timetable:
         self._ledger = ledger
         self._liquidator = liquidator
         self._outbox = outbox
+        self._enlist = enlist
         self._settling_for = from_seconds(rules.settlement_seconds)
         self._archived_after = from_seconds(60.0 * rules.archive_minutes)
         self._order_memory = from_seconds(60.0 * rules.order_memory_minutes)
@@ -222,11 +228,16 @@ class Timetable:
 
     def _reopen(self, now: Nanos) -> None:
         self._reopening = None
+        expired = False
         for name, before in self._states.items():
             contract = self._contracts[name]
             delivered = contract.delivery_price is not None
+            expired = expired or delivered
             self.change_state(now, contract, BookState.DELIVERED if delivered else before)
         self._states.clear()
+        if expired:
+            for listing in successors(now, [each.listing for each in self._contracts.values()]):
+                self._enlist(now, listing)
 
     def _cancel(self, now: Nanos, contract: Contract, orders: list[Order], reason: str) -> None:
         for order in orders:

@@ -60,23 +60,29 @@ class SimulatedMarket:
         """Open a pit for every future on the index, or on one pegged to it."""
         self._exchange = exchange
         self._value = EfficientPrice(now, self._price, self._weather, Stream(f"{self._seed}|value"))
-        for listing in exchange.listings:
-            future = listing.instrument
-            if leader(future.index) == self._index:
-                pit = Pit(
-                    exchange, self._agenda, future, self._value, profile_of(future),
-                    self._weather, self._seed,
-                )  # fmt: skip
-                premium = Premium(future, self._seed, self._weather.regime.premium_bps)
-                pit.premium = premium.at(now, self._value.price)
-                self._pits[future.name], self._premiums[future.name] = pit, premium
-        for pit in self._pits.values():
+        for pit in self._open_pits(now):
             pit.start(now)
         self._start_carry(now)
         self._agenda.at(self._next_move(now), self._move)
         self._agenda.at(self._next_news(now), self._break_news)
         self._agenda.at(Nanos(now + _LOOK), self._look)
         return self.wake(now)
+
+    def _open_pits(self, now: Nanos) -> list[Pit]:
+        """A pit for everything on the index that has none yet."""
+        opened = []
+        for listing in self._exchange.listings:
+            future = listing.instrument
+            if leader(future.index) == self._index and future.name not in self._pits:
+                pit = Pit(
+                    self._exchange, self._agenda, future, self._value, profile_of(future),
+                    self._weather, self._seed,
+                )  # fmt: skip
+                premium = Premium(future, self._seed, self._weather.regime.premium_bps)
+                pit.premium = premium.at(now, self._value.price)
+                self._pits[future.name], self._premiums[future.name] = pit, premium
+                opened.append(pit)
+        return opened
 
     def wake(self, now: Nanos) -> Nanos:
         """Do everything due, each act at its own time."""
@@ -110,10 +116,10 @@ class SimulatedMarket:
     def _start_carry(self, now: Nanos) -> None:
         """Those who trade between the futures: around the first perpetual listed."""
         perpetuals = [pit for pit in self._pits.values() if pit.instrument.perpetual]
-        dated = [pit for pit in self._pits.values() if not pit.instrument.perpetual]
+        self._dated = [pit for pit in self._pits.values() if not pit.instrument.perpetual]
         if perpetuals:
             FundingTrader(self._agenda, self._exchange, perpetuals[0], self._seed).start(now)
-            Arbitrageur(self._agenda, perpetuals[0], dated, self._seed).start(now)
+            Arbitrageur(self._agenda, perpetuals[0], self._dated, self._seed).start(now)
 
     def _next_move(self, now: Nanos) -> Nanos:
         rate = _MOVES_PER_SECOND * self._weather.regime.activity
@@ -161,4 +167,7 @@ class SimulatedMarket:
             self._flow_stepped[name] = flow
             premium.step(_LOOK, self._exchange.ticker(name).current_funding or 0.0, usd)
             self._pits[name].premium = premium.at(now, self._value.price)
+        for pit in self._open_pits(now):
+            pit.start(now)
+            self._dated.append(pit)
         self._agenda.at(Nanos(now + _LOOK), self._look)

@@ -160,6 +160,28 @@ def test_a_future_can_expire_before_its_time_and_is_archived_later(floor: Floor)
             floor.exchange.expire_now(floor.now, name)
 
 
+def test_after_a_delivery_the_calendar_is_full_again(floor: Floor) -> None:
+    floor = Floor(whole_venue=True)
+    floor.exchange.set_locked(floor.now, "eth_usd", True)
+    near = [each for each in floor.exchange.listings if each.name.endswith("-25SEP26")]
+    floor.exchange.drain()
+    floor.exchange.advance(near[0].instrument.expiry)
+    floor.exchange.advance(Nanos(near[0].instrument.expiry + 3 * SECOND))
+    listed = [e for e in floor.exchange.drain() if isinstance(e, Listed)]
+    assert [event.instrument for event in listed] == ["BTC-30OCT26", "ETH-30OCT26"]
+    made = {each.name: each for each in floor.exchange.listings}
+    ids = [each.instrument_id for each in made.values()]
+    assert len(set(ids)) == len(ids)
+    bitcoin, ether = made["BTC-30OCT26"], made["ETH-30OCT26"]
+    assert (bitcoin.settlement_period, bitcoin.delivery_fee) == ("month", 0.00025)
+    assert (ether.instrument.tick, ether.instrument.state) == (0.25, "open")
+    assert ether.instrument.expiry > floor.exchange.now
+    floor.now = floor.exchange.now
+    accepted(floor.send("alice", Side.BUY, 10.0, 59_000.0, instrument=bitcoin.name))
+    locked = floor.send("alice", Side.BUY, 10.0, 2_900.0, instrument=ether.name)
+    assert code(locked) == 10019
+
+
 def test_an_instrument_can_be_listed_later(floor: Floor) -> None:
     listing = floor.exchange.listings[1]
     renamed = msgspec.structs.replace(listing.instrument, name="BTC-1JAN30")

@@ -219,3 +219,15 @@ def test_a_regime_changes_by_name() -> None:
     assert market.set_regime(exchange.now, "TOXIC") > exchange.now
     with pytest.raises(ValueError, match="expected one of CALM, NORMAL"):
         market.set_regime(exchange.now, "FOGGY")
+
+
+def test_a_future_that_takes_the_place_of_an_expired_one_is_traded_too() -> None:
+    market = SimulatedMarket("roll", 85_000.0, Regime())
+    exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, "roll")
+    eve = Nanos(exchange.listings[1].instrument.expiry - SECOND)
+    exchange.advance(eve)
+    play(exchange, market, eve, 20.0)
+    names = [listing.name for listing in exchange.listings]
+    assert names[-1] == "BTC-30OCT26"
+    assert None not in exchange.best(names[-1])
+    assert exchange.best(names[1]) == (None, None)
