@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from mock_deribit.faults import Announce
+import msgspec
+
+from mock_deribit.faults import Announce, SetFees
+from mock_deribit.market.market import Market
+from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.channels import parse
 from shared.kernel import Nanos
 from shared.units import DAY, SECOND, Side, to_seconds
@@ -121,3 +125,35 @@ def test_groups_of_eths_book_are_hundredths_of_a_dollar() -> None:
     assert grouped.step == 0.25
     assert parse("book.ETH-PERPETUAL.2.10.100ms") is None
     assert parse("book.BTC_USDC-PERPETUAL.10.10.100ms") is not None
+
+
+class Founder(StillMarket):
+    """A market that can have another instrument listed."""
+
+    def enlist(self, now: Nanos, name: str) -> None:
+        perpetual = next(one for one in self._exchange.listings if one.name == PERP)
+        future = msgspec.structs.replace(perpetual.instrument, name=name, perpetual=False)
+        self._exchange.enlist(now, msgspec.structs.replace(perpetual, instrument=future))
+
+
+class FoundersBench(Bench):
+    """A bench with such a market."""
+
+    def opened(self) -> Market:
+        self.founder = Founder()
+        return self.founder
+
+
+def test_a_new_listing_is_told_once_to_those_whom_its_currency_concerns() -> None:
+    bench = FoundersBench()
+    names = ["instrument.creation.future.BTC", "instrument.creation.any.any"]
+    other = "instrument.creation.future.ETH"
+    conn = heard(bench, *names, other)
+    bench.founder.enlist(bench.now, "BTC-1JAN27")
+    bench.pass_time(1)
+    for name in names:
+        [told] = bench.frames(conn, name)
+        assert told == bench.call(conn, "public/get_instrument", instrument_name="BTC-1JAN27")
+    assert bench.frames(conn, other) == []
+    bench.fault(SetFees(instrument="BTC-1JAN27", maker=0.0))
+    assert bench.frames(conn, names[0]) == []

@@ -67,6 +67,8 @@ def test_settlements_come_in_pages_that_join_without_loss() -> None:
     assert seen == whole
     assert len(whole) == 12
     assert bench.error(conn, name, **asked, continuation="x")["data"]["param"] == "continuation"
+    first = bench.call(conn, name, currency="BTC", search_start_timestamp=to_ms(SETTLEMENT))
+    assert first["settlements"] == whole[-4:]
 
 
 def test_the_transaction_log_tells_every_movement_of_the_balance() -> None:

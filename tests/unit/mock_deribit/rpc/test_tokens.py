@@ -223,3 +223,25 @@ def test_a_list_in_the_query_of_an_http_get_is_json() -> None:
     assert http(bench, target, f"Basic {pair}")[1]["result"] == 1
     ids = "/api/v2/private/get_order_margin_by_ids?ids=nonsense"
     assert http(bench, ids, f"Basic {pair}")[1]["error"]["data"]["param"] == "ids"
+
+
+def test_a_socket_that_changes_accounts_takes_on_the_new_ones_default() -> None:
+    bench = Bench(accounts=ACCOUNTS)
+    ann, bob = bench.open(), bench.open()
+    mine = login(bench, ann)
+    login(bench, bob, "bob")
+    bench.call(bob, "private/enable_cancel_on_disconnect", scope="account")
+    given = {"refresh_token": mine["refresh_token"], "subject_id": 1002}
+    bench.call(ann, "public/exchange_token", **given)
+    assert bench.call(ann, "private/get_cancel_on_disconnect")["enabled"] is True
+
+
+def test_a_scope_decides_over_channels_too() -> None:
+    bench = Bench(accounts=ACCOUNTS)
+    conn = bench.open()
+    login(bench, conn, scope="trade:read")
+    channels = ["user.orders.any.any.raw", "user.portfolio.any", "user.access_log", "user.lock"]
+    assert bench.call(conn, "private/subscribe", channels=channels) == channels[:1]
+    login(bench, conn, scope="account:read")
+    granted = bench.call(conn, "private/subscribe", channels=[*channels, "user.mmp_trigger.any"])
+    assert sorted(granted) == sorted(channels[1:])

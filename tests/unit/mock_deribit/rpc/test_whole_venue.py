@@ -70,6 +70,10 @@ def test_ids_carry_their_currency_and_orders_are_found_by_it(bench: Bench) -> No
         assert [order["order_id"] for order in found] == [ids[name]]
     assert placed[LINEAR]["order"]["contracts"] == 10.0
     assert bench.call(conn, "private/cancel_all_by_currency_pair", currency_pair="btc_usdc") == 1
+    options = {"currency": ["BTC", "ETH"], "kind": ["option"]}
+    assert bench.call(conn, "private/cancel_all_by_kind_or_type", **options) == 0
+    wrong = {"currency": "any", "detailed": "yes"}
+    assert bench.error(conn, "private/cancel_all_by_kind_or_type", **wrong)["code"] == -32602
     several = {"currency": ["BTC", "ETH"], "kind": ["future"], "detailed": True}
     books = bench.call(conn, "private/cancel_all_by_kind_or_type", **several)
     assert [(book["currency"], len(book["result"])) for book in books] == [("BTC", 1), ("ETH", 1)]
