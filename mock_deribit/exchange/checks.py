@@ -246,11 +246,11 @@ def self_match(
     """Why, in reject mode, an order must not go on: it would reach one of its owner's. "" if not."""
     if account.self_match is _CANCEL_MAKER:
         return ""
-    left = lots
+    left, name, extended = lots, account.name, account.self_match_extended
     for maker in contract.book.reach(sign, tick):
         if left <= 0:
             break
-        if kin(account, maker.account):
+        if maker.account == name or (extended and kin(account, maker.account)):
             return overlap(account.name, maker.account)
         left -= maker.visible
     return ""

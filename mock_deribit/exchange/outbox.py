@@ -135,6 +135,9 @@ class Outbox:
         events, holders = self._events, self._holders
         for account, order in self._orders.values():
             holders[account.name, order.instrument.name] = order.instrument.settlement
-        events.extend([PositionChanged(now, *holder) for holder in holders])
-        portfolios = {(name, currency): None for (name, _), currency in holders.items()}
-        events.extend([PortfolioChanged(now, *portfolio) for portfolio in portfolios])
+        portfolios: dict[tuple[str, str], None] = {}
+        for (name, instrument), currency in holders.items():
+            events.append(PositionChanged(now, name, instrument))
+            portfolios[name, currency] = None
+        for name, currency in portfolios:
+            events.append(PortfolioChanged(now, name, currency))
