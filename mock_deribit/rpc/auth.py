@@ -24,6 +24,8 @@ from shared.units import SECOND, from_ms
 
 SIGNATURE_VALID = 60 * SECOND
 SESSIONS_PER_KEY = 16
+TOKENS_MAX = 4_096
+"""Living token pairs in all; a client that logs in without end loses its oldest."""
 
 
 def signature(secret: str, *parts: str) -> str:
@@ -227,6 +229,8 @@ class Gatekeeper:
         )
         self._by_access[grant.access_token] = grant
         self._by_refresh[grant.refresh_token] = grant
+        if len(self._by_refresh) > TOKENS_MAX:
+            self.revoke(next(iter(self._by_refresh.values())))
         return grant
 
     def _passing(self, now: Nanos, key: Key) -> Grant:

@@ -97,7 +97,7 @@ def _book(topic: str, name: str, parts: list[str]) -> Channel | None:
 def _by_name(topic: str, name: str, parts: list[str]) -> Channel | None:
     if len(parts) != 1 or not parts[0]:
         return None
-    interval = "agg2" if topic == "incremental_ticker" else "raw"
+    interval = "1s" if topic == "incremental_ticker" else "raw"
     return Channel(name=name, topic=topic, instrument=parts[0], interval=interval)
 
 

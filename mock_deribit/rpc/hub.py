@@ -11,7 +11,7 @@ from mock_deribit.rpc.streams import STREAMS, BookStream, Payload, Stream
 from mock_deribit.rpc.text import encode
 from shared.instruments import BookState
 from shared.kernel import Nanos
-from shared.units import MILLISECOND
+from shared.units import MILLISECOND, SECOND
 
 BATCH = Nanos(100 * MILLISECOND)
 
@@ -44,7 +44,7 @@ class Hub:
     """All live channels. `agg2` is the period of the channels so called."""
 
     def __init__(self, exchange: Exchange, user_ids: dict[str, int], agg2: Nanos) -> None:
-        self._periods = {"100ms": BATCH, "agg2": agg2}
+        self._periods = {"100ms": BATCH, "1s": SECOND, "agg2": agg2}
         self._exchange = exchange
         self._user_ids = user_ids
         self._live: dict[StreamKey, _Live] = {}

@@ -106,7 +106,6 @@ FACTS = (
         "the integral of rate over index since 08:00 UTC, unrounded; funding is its change times size",
         "`exchange/valuation.py`",
     ),
-    Fact("Rounding of fees", "to the nearest of eight decimals", "`exchange/clearing.py`"),
     Fact("A post-only order that is no good-til-cancelled limit order", "11055", "`exchange/checks.py`"),
     Fact("Ids of trades that settle in USDC", "prefixed like ETH's: `USDC-…`", "`exchange/numbering.py`"),
     Fact("Whether orders survive maintenance", "they do", "`core.py`"),

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from mock_deribit.rpc.auth import signature
+from mock_deribit.rpc.auth import TOKENS_MAX, signature
 from mock_deribit.rpc.dispatch import HttpRequest
 from tests.support.exchange import SECRET, START, Bench
 
@@ -15,6 +15,9 @@ ACCOUNTS = [
     {"name": name, "client_id": f"key-{name}", "client_secret": SECRET} for name in ("ann", "bob")
 ]
 CREDENTIALS = {"grant_type": "client_credentials", "client_secret": SECRET}
+LOGIN = json.dumps(
+    {"id": 1, "method": "public/auth", "params": CREDENTIALS | {"client_id": "key-ann"}}
+).encode()
 BID = {"instrument_name": "BTC-PERPETUAL", "amount": 10, "price": 59_000}
 
 
@@ -245,3 +248,13 @@ def test_a_scope_decides_over_channels_too() -> None:
     login(bench, conn, scope="account:read")
     granted = bench.call(conn, "private/subscribe", channels=[*channels, "user.mmp_trigger.any"])
     assert sorted(granted) == sorted(channels[1:])
+
+
+def test_a_client_that_logs_in_without_end_loses_its_oldest_token() -> None:
+    bench = Bench(accounts=ACCOUNTS, non_matching_rate=1e6, non_matching_burst=1e6)
+    conn = bench.open()
+    first, second = (login(bench, conn)["access_token"] for _ in range(2))
+    for _ in range(TOKENS_MAX - 1):
+        bench.core.received(bench.now, conn, LOGIN)
+    assert bench.error(conn, "private/get_open_orders", access_token=first)["code"] == 13009
+    assert bench.call(conn, "private/get_open_orders", access_token=second) == []
