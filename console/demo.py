@@ -20,6 +20,9 @@ from console.cast import cast_of
 from console.processes import ChildDied
 from console.servers import NatsServer, ServerFailed, ValkeyServer, free_port
 from console.show import DemoError, Show
+from mock_deribit.clock import ClockWord
+from mock_deribit.scenario import ScenarioError
+from mock_deribit.shell.scenarios import load
 from shared.shell.host_nats import NatsHost
 from shared.shell.settings import Settings, SettingsError, load_params
 
@@ -68,6 +71,8 @@ def _check(args: argparse.Namespace) -> None:
     load_params(args.config)
     if args.tape is not None and not args.tape.is_file():
         raise DemoError(f"--tape {args.tape}: there is no such file")
+    if args.scenario is not None:
+        _check_scenario(args.scenario)
     if args.report is not None and not args.report.resolve().parent.is_dir():
         raise DemoError(f"--report {args.report}: its folder does not exist")
     if args.port == 0:
@@ -81,6 +86,19 @@ def _check(args: argparse.Namespace) -> None:
                 f"port {args.port} is taken ({error.strerror}); choose another with --port, or 0 "
                 "for a free one"
             ) from error
+
+
+def _check_scenario(name: str) -> None:
+    try:
+        scenario = load(name)
+    except ScenarioError as error:
+        raise DemoError(f"--scenario: {error}") from error
+    moved = [word for word in ("clock_start", "clock_speed") if word in scenario.settings]
+    if moved or any(isinstance(entry.word, ClockWord) for entry in scenario.timeline):
+        raise DemoError(
+            f"--scenario {name}: it moves the exchange's time, and the services live in ours; "
+            "play it with ./mm exchange"
+        )
 
 
 async def _demo(args: argparse.Namespace) -> int:

@@ -140,6 +140,27 @@ def test_an_interrupt_pulls_the_orders_first_and_ends_everything(tmp_path: Path)
     assert children_in(tmp_path) == []
 
 
+def test_a_bad_day_is_survived_with_every_invariant(tmp_path: Path) -> None:
+    scenario, report = tmp_path / "bad.toml", tmp_path / "report.json"
+    scenario.write_text(
+        '[[timeline]]\nevery = 2\nfault = "gap"\ninstrument = "BTC-PERPETUAL"\n'
+        '[[timeline]]\nevery = 3\nfault = "lose_answer"\nmethod = "private/"\naccount = "maker"\n'
+        '[[timeline]]\nat = 9\nfault = "cut"\n',
+        encoding="utf-8",
+    )
+    output = output_of(
+        demo(
+            *("--scenario", str(scenario), "--for", "20", "--headless", "--report", str(report)),
+            *("--activity", "8"),
+        )
+    )
+    heard = json.loads(report.read_text(encoding="utf-8"))
+    assert "every invariant held" in output, output
+    assert heard["all_held"]
+    assert heard["anomalies"]["marketdata:book_gap"] > 0
+    assert heard["orders"] > 0
+
+
 def test_a_recorded_tape_is_traded(tmp_path: Path) -> None:
     if not TAPE.is_file():
         pytest.skip(f"the recorded tape is not here: {TAPE.name}")
@@ -159,6 +180,8 @@ def test_a_recorded_tape_is_traded(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["--tape", "nowhere.csv"], "there is no such file"),
+        (["--scenario", "nowhere"], "expected a file or one of expiry, flaky-feed"),
+        (["--scenario", "expiry"], "it moves the exchange's time"),
         (["--report", "nowhere/r.json"], "its folder does not exist"),
         (["--config", "nowhere.toml"], "cannot be read"),
         (["--for", "-3"], "expected a number above 0"),
