@@ -27,6 +27,11 @@ VERBS = (
         examples=("./mm demo", "./mm demo --for 60 --headless --report r.json"),
     ),
     Verb(
+        "kill",
+        "throw the kill switch: by the control API, or by the state store where that is dead",
+        examples=("./mm kill", "./mm kill --flatten --reason lunch"),
+    ),
+    Verb(
         "exchange",
         "run only the mock Deribit, to point any client at",
         examples=("./mm exchange", "./mm exchange --port 0 --scenario flaky-feed --json"),

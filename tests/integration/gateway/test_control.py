@@ -1,10 +1,12 @@
 """The control plane on real servers and a real socket: commands obeyed live, and nothing lost by outages."""
 
+import argparse
 import asyncio
 from pathlib import Path
 
 import redis.asyncio
 
+from console import kill
 from console.servers import NatsServer, ValkeyServer
 from shared.kernel import Wake
 from shared.messages import Mode
@@ -61,6 +63,13 @@ async def test_pause_resume_and_kill_are_obeyed_and_the_latch_outlives_risk(
 
         killed = (await client.post("/kill", json={"by": "ana", "reason": "drill"})).json()
         assert (killed["latched"], killed["told"], killed["confirmed"]) == (True, True, True)
+
+        parser = argparse.ArgumentParser()
+        kill.add_arguments(parser)
+        args = parser.parse_args(
+            ["--url", control.url, "--token-file", str(control.token_file), "--by", "ana"]
+        )
+        assert await asyncio.to_thread(kill.run, args) == kill.CONFIRMED
 
         await stage.restart_risk()
         await until(lambda: stage.risk.reason() == "drill", "the latch restored")

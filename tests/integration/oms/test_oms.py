@@ -1,5 +1,6 @@
 """The OMS against a mock exchange over a real socket, a real broker and a real state store."""
 
+import argparse
 import asyncio
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from console import kill
 from console.servers import NatsServer, ValkeyServer
 from mock_deribit.faults import Cut, LoseAnswer
 from services.oms.core import Oms
@@ -186,6 +188,42 @@ async def test_a_kill_over_a_socket_that_is_open_and_silent_goes_by_http(
             await until(lambda: stage.labels() == ["by-hand"], "cancelled by the second way")
             await until(lambda: stage.director.of(Swept), "and proved")
         assert stage.labels() == ["by-hand"]
+
+
+@pytest.mark.parametrize("bus", ["without an API", "without an API and a bus"])
+async def test_a_kill_from_a_terminal_needs_no_api_and_no_bus(
+    own_nats: NatsServer,
+    own_valkey: ValkeyServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bus: str,
+) -> None:
+    async with staged(tmp_path, own_nats, own_valkey) as stage:
+        await stage.quoting()
+        if "bus" in bus:
+            own_nats.stop()
+        monkeypatch.setenv("REDIS_URL", own_valkey.url)
+        monkeypatch.setenv("RUN_DIR", str(tmp_path))
+        parser = argparse.ArgumentParser()
+        kill.add_arguments(parser)
+        args = parser.parse_args(["--by", "ann", "--url", "http://127.0.0.1:1"])
+        assert await asyncio.to_thread(kill.run, args) == kill.LATCHED
+        await until(lambda: not stage.prices(), "nothing rests")
+        if "bus" in bus:
+            own_nats.start()
+        await until(lambda: stage.director.of(Health)[-1].detail == "killed", "by the latch")
+        await until(lambda: stage.director.of(Swept), "and the exchange has shown it")
+
+
+def test_a_kill_that_reaches_nothing_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("RUN_DIR", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    kill.add_arguments(parser)
+    assert kill.run(parser.parse_args(["--url", "http://127.0.0.1:1"])) == kill.FAILED
+    assert "stop the OMS" in capsys.readouterr().err
 
 
 def spawn(stage: Stage) -> subprocess.Popen[bytes]:
