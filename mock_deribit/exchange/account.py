@@ -15,7 +15,7 @@ moves them to the balance; fees hit the balance at once:
 
 Margin (segregated, standard): initial margin on max(|lots + buys|, |lots - sells|) of each instrument,
 maintenance margin on the position; orders under a protection count nothing, the protection reserves a share
-of its `max_quote_quantity` instead. How open orders add to margin is unpublished; this rule is ours.
+of its `max_quote_quantity` instead. How open orders add to margin is unpublished: `rules`.
 
 Source: Deribit's contract specifications; shared/instruments.py holds the payoff arithmetic.
 """
@@ -139,10 +139,15 @@ class Position:
         return self.contract.price_of(self.lots, self.entry_cost) if self.lots else 0.0
 
     def exposure(self, extra_buys: int = 0, extra_sells: int = 0) -> int:
-        """The largest position, in lots, that filling one side's orders could lead to.
+        """The largest position, in lots, that filling one side's orders could lead to (or, by the rules,
+        the position and what the orders of both sides could add to it).
 
         Open lots are never negative, so the present position is never the largest alone.
         """
+        if self.contract.counts_both_sides:
+            buys = self.open_buys + extra_buys + min(0, self.lots)
+            sells = self.open_sells + extra_sells - max(0, self.lots)
+            return abs(self.lots) + max(0, buys) + max(0, sells)
         long = self.lots + self.open_buys + extra_buys
         short = self.open_sells + extra_sells - self.lots
         return long if long > short else short
@@ -171,7 +176,7 @@ class Position:
         delta = contract.instrument.delta(contract.amount(self.lots), valuation.mark)
         margin = contract.initial_margin(self.lots)
         listing, perpetual = contract.listing, contract.instrument.perpetual
-        rate = listing.initial_margin_rate + listing.margin_slope * abs(delta)
+        rate = contract.initial_margin_rate + listing.margin_slope * abs(delta)
         unit, size = contract.margin_unit(), _shown(delta, 9)
         return PositionView(
             instrument=contract.name,
@@ -316,7 +321,7 @@ class Account:
                 constant -= position.cost
                 mark, listing = contract.valuation.mark, contract.listing
                 delta = contract.instrument.delta(contract.amount(position.lots), mark)
-                rate = listing.maintenance_margin_rate + listing.margin_slope * abs(delta)
+                rate = contract.maintenance_margin_rate + listing.margin_slope * abs(delta)
                 if contract.instrument.payoff is Payoff.INVERSE:
                     inverse += delta + rate * abs(delta)
                 else:

@@ -66,6 +66,9 @@ class Contract:
         self.valuation = Valuation(now, listing, index, rules.mark_window_seconds)
         self.settlement_price = round(index, 2)
         self.delivery_price: float | None = None
+        self.initial_margin_rate = rules.initial_margin_rate
+        self.maintenance_margin_rate = rules.maintenance_margin_rate
+        self.counts_both_sides = rules.open_orders_margin == "both_sides"
         self.estimated_delivery_price: float | None = None
         self.open_share = 1.0
         self.gross_lots = 0
@@ -183,11 +186,11 @@ class Contract:
 
     def initial_margin(self, lots: int) -> float:
         """Initial margin in base coin for a position or exposure of this size."""
-        return self._margin(lots, self.listing.initial_margin_rate)
+        return self._margin(lots, self.initial_margin_rate)
 
     def maintenance_margin(self, lots: int) -> float:
         """Maintenance margin in base coin for a position of this size."""
-        return self._margin(lots, self.listing.maintenance_margin_rate)
+        return self._margin(lots, self.maintenance_margin_rate)
 
     def take_book_change(self, now: Nanos) -> BookChanged | None:
         """What changed in the book since the last call, under a new change id; None: nothing."""

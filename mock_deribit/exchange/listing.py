@@ -67,7 +67,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and what the venue decides about it.
 
     `price_band` (around the mark), `index_band`, `premium_clip`, `funding_damper`, `funding_cap` and the
-    fees are fractions; margin of a position of s base coins is `(rate + margin_slope * s) * s`.
+    fees are fractions; margin of a position of s base coins is `(rate + margin_slope * s) * s`, its rates
+    being the rules'.
     `settlement_period` is perpetual, week or month. `grid` is what every tick the instrument may ever get
     is a multiple of; `exempt_from_hold`: its aggressive orders never wait.
     """
@@ -79,8 +80,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     price_band: float = 0.015
     index_band: float = 0.075
     premium_clip: float = 0.02
-    initial_margin_rate: float = 0.02
-    maintenance_margin_rate: float = 0.01
     margin_slope: float = 0.00005
     max_leverage: int = 50
     funding_damper: float = 0.00025

@@ -118,10 +118,7 @@ class Operations(Inquiry):
     def set_locked(self, now: Nanos, index: str, locked: bool) -> None:
         """Lock or release every book on an index (cancels stay possible)."""
         self.advance(now)
-        self._locked[index] = locked
-        for contract in self._on_index(index):
-            contract.locked = locked
-        self._outbox.tell(LockChanged(now, index, locked))
+        self._lock(now, index, locked)
 
     def set_fees(
         self, now: Nanos, instrument: str, *, maker: float | None = None, taker: float | None = None
@@ -175,12 +172,20 @@ class Operations(Inquiry):
             self._timetable.advance(now)
 
     def _publish(self, now: Nanos, index: str, price: float) -> None:
-        self._indices[index] = price
+        jump, self._indices[index] = abs(price / self._indices[index] - 1.0), price
         self._averages[index].observe(now, price)
         for contract in self._on_index(index):
             contract.valuation.accrue(now)
             contract.valuation.index = price
         self._outbox.tell(IndexChanged(now, index, price))
+        if 0.0 < self.rules.index_jump < jump:
+            self._lock(now, index, True)
+
+    def _lock(self, now: Nanos, index: str, locked: bool) -> None:
+        self._locked[index] = locked
+        for contract in self._on_index(index):
+            contract.locked = locked
+        self._outbox.tell(LockChanged(now, index, locked))
 
     def _known(self, instrument: str) -> Contract:
         contract = self._contracts.get(instrument)

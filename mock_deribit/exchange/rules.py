@@ -103,6 +103,28 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     order_memory_minutes: Annotated[
         float, Meta(description="How long a closed order is known without `historical`", gt=0)
     ] = 30.0
+    initial_margin_rate: Annotated[
+        float,
+        Meta(
+            description="Base rate of initial margin; 0.0295 fits testnet's samples of 2019 to 2021",
+            gt=0,
+        ),
+    ] = 0.02
+    maintenance_margin_rate: Annotated[
+        float,
+        Meta(description="Base rate of maintenance margin; an older page said 0.015, testnet's samples fit "
+             "0.0215", gt=0),
+    ] = 0.01  # fmt: skip
+    open_orders_margin: Annotated[
+        Literal["worse_side", "both_sides"],
+        Meta(description="What open orders add to the position that initial margin is asked for: the side "
+             "that could make it larger, or what both could, each beyond what it reduces"),
+    ] = "worse_side"  # fmt: skip
+    index_jump: Annotated[
+        float,
+        Meta(description="By what share an index must jump for its books to be locked, 0.1 at Deribit; how "
+             "the lock ends is unpublished, here by the operator's word, so 0 (never) is chosen", ge=0),
+    ] = 0.0  # fmt: skip
     protection_margin: Annotated[
         float,
         Meta(description="Initial margin that a protection reserves, as a share of its "

@@ -238,7 +238,7 @@ def test_margin_and_equity_kept_along_the_way_equal_those_summed_up_anew(
                 left[order.side] += order.amount - order.filled_amount
             long, short = position.size + left[Side.BUY], position.size - left[Side.SELL]
             size = max(abs(position.size), abs(long), abs(short)) / mark
-            margin = (listing.initial_margin_rate + listing.margin_slope * size) * size
+            margin = (exchange.rules.initial_margin_rate + listing.margin_slope * size) * size
             assert portfolio.initial_margin == pytest.approx(margin, abs=1.1e-8)
             upl = (
                 position.size * (1.0 / position.average_price - 1.0 / mark)

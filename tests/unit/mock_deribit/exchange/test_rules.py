@@ -2,6 +2,7 @@
 
 import pytest
 
+from mock_deribit.exchange.events import LockChanged
 from mock_deribit.exchange.maker_messages import Protection
 from mock_deribit.exchange.messages import (
     OrderEdit,
@@ -173,6 +174,41 @@ def test_an_expiring_future_is_marked_by_its_average_or_by_the_index() -> None:
         floor.exchange.advance(Nanos(floor.exchange.now + SECOND))
         marks.append(floor.exchange.ticker(dated.name).mark_price)
     assert marks == [pytest.approx(61_000.0, abs=2.0), 60_000.0]
+
+
+def test_the_base_rates_of_margin_are_the_rules() -> None:
+    rules = Rules(initial_margin_rate=0.0295, maintenance_margin_rate=0.0215)
+    floor = Floor(rules=rules)
+    floor.trade("alice", "bob", 60_000.0, 60_000.0)
+    view = floor.exchange.position("alice", PERPETUAL)
+    assert (view.initial_margin, view.maintenance_margin) == (0.02955, 0.02155)
+    assert view.leverage == 34
+
+
+def test_open_orders_count_on_the_worse_side_or_on_both() -> None:
+    margins = []
+    for rules in (Rules(), Rules(open_orders_margin="both_sides")):
+        floor = Floor(rules=rules)
+        floor.trade("alice", "bob", 30_000.0, 60_000.0)
+        floor.buy("alice", 30_000.0, 59_000.0)
+        floor.sell("alice", 60_000.0, 60_500.0)
+        short = floor.exchange.portfolio("bob", "BTC").initial_margin
+        floor.buy("bob", 30_000.0, 59_000.0)
+        assert floor.exchange.portfolio("bob", "BTC").initial_margin == short
+        margins.append(floor.exchange.portfolio("alice", "BTC").initial_margin)
+    assert margins == [pytest.approx(0.02005, abs=1e-8), pytest.approx(0.0301125, abs=1e-8)]
+
+
+def test_a_jump_of_the_index_locks_its_books_where_the_rules_say_so() -> None:
+    floor = Floor(rules=Rules(index_jump=0.1))
+    floor.exchange.set_index(floor.now, "btc_usd", 65_000.0)
+    assert not floor.exchange.is_locked("btc_usd")
+    floor.exchange.drain()
+    floor.exchange.set_index(floor.now, "btc_usd", 58_000.0)
+    assert floor.exchange.drain()[-1] == LockChanged(floor.now, "btc_usd", True)
+    assert code(floor.send("alice", Side.BUY, 10.0, 57_000.0)) == 10019
+    floor.exchange.set_locked(floor.now, "btc_usd", False)
+    accepted(floor.send("alice", Side.BUY, 10.0, 57_000.0))
 
 
 def test_settlement_takes_as_long_as_the_rules_say() -> None:
