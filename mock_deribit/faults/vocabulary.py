@@ -16,6 +16,10 @@ from msgspec import Meta
 from shared.instruments import BookState
 from shared.units import Side
 
+_CLOSE_CODES = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014)
+_REASON_BYTES_MAX = 123
+"""RFC 6455, sections 7.4 and 5.5: a close frame's codes, and the room for its reason."""
+
 Count = Annotated[int, Meta(ge=0, description="how many; 0: until it is lifted")]
 Share = Annotated[float, Meta(gt=0, le=1, description="of those that it is meant for")]
 Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
@@ -91,8 +95,15 @@ class Cut(_Aimed, frozen=True, kw_only=True):
 class CloseSockets(_Aimed, frozen=True, kw_only=True):
     """Sockets are closed with a close frame. A slow consumer's: 1008, `connection_too_slow`."""
 
-    code: Annotated[int, Meta(ge=1000, le=4999)] = 1001
-    reason: Annotated[str, Meta(max_length=100)] = "going away"
+    code: int = 1001
+    reason: str = "going away"
+
+    def __post_init__(self) -> None:
+        if self.code not in _CLOSE_CODES and not 3000 <= self.code < 5000:
+            known = ", ".join(map(str, _CLOSE_CODES))
+            raise ValueError(f"expected a `code` that may be sent: {known}, 3000 to 4999")
+        if len(self.reason.encode(errors="replace")) > _REASON_BYTES_MAX:
+            raise ValueError(f"expected a `reason` of at most {_REASON_BYTES_MAX} bytes")
 
 
 class HalfOpen(_Aimed, frozen=True, kw_only=True):

@@ -99,6 +99,16 @@ async def test_an_order_sent_over_http_whose_answer_is_lost_rests(
     assert len(ledger["accounts"]["maker"]["open_orders"]) == 1
 
 
+@pytest.mark.parametrize(("code", "reason"), [(4999, "é" * 61), (1000, ""), (1014, "\u0000")])
+async def test_a_socket_is_closed_with_any_code_and_reason_that_can_be_sent(
+    exchange: Running, operator: Operator, code: int, reason: str
+) -> None:
+    async with connect(exchange.address.websocket) as socket:
+        await operator.post("/faults", fault="close_sockets", code=code, reason=reason)
+        await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (code, reason)
+
+
 async def test_handshakes_are_refused_as_often_as_was_said(
     exchange: Running, operator: Operator
 ) -> None:

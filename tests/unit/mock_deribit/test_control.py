@@ -1,5 +1,6 @@
 """The control API, asked without a socket."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,7 +8,10 @@ import pytest
 
 from mock_deribit.clock import ExchangeClock
 from mock_deribit.control import Control
+from mock_deribit.faults import Cut
 from mock_deribit.rpc.dispatch import HttpRequest
+from mock_deribit.timeline import Entry
+from shared.kernel import Nanos
 from shared.units import SECOND
 from tests.support.exchange import START, Bench
 
@@ -18,8 +22,8 @@ BOOK = f"book.{PERP}.100ms"
 class Desk:
     """An operator at the control API of a bench whose time stands still."""
 
-    def __init__(self) -> None:
-        self.bench = Bench()
+    def __init__(self, script: Sequence[Entry] = ()) -> None:
+        self.bench = Bench(script)
         self.clock = ExchangeClock(lambda: self.bench.now)
         self.control = Control(self.bench.core, self.clock)
 
@@ -131,6 +135,21 @@ def test_the_catalogue_describes_every_word() -> None:
     assert catalogue["faults"]["half_open"]["armed"] is False
     assert catalogue["faults"]["lose_answer"]["armed"] is True
     assert list(catalogue["clock"]) == ["pause", "resume", "run", "step", "jump"]
+
+
+def test_what_was_done_is_on_record_and_what_is_to_come_is_counted() -> None:
+    script = (Entry(number=1, word=Cut(), at=Nanos(60 * SECOND)),)
+    desk = Desk(script)
+    desk.ask("POST", "/faults", {"fault": "lock", "index": "btc_usd"})
+    desk.ask("POST", "/faults", {"fault": "lock", "index": "doge_usd"})
+    desk.ask("POST", "/clock", {"clock": "run", "speed": 2.0})
+    words = [deed["word"] for deed in desk.get("/record")]
+    assert words == [
+        {"fault": "lock", "index": "btc_usd", "locked": True},
+        {"clock": "run", "speed": 2.0},
+    ]
+    state = desk.get("/state")
+    assert (state["timeline_left"], state["armed"], state["clock"]["speed"]) == (1, 0, 2.0)
 
 
 # -- time ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What an operator does to sessions, books and the platform."""
 
+import msgspec
 import pytest
 
 from mock_deribit.faults import (
@@ -14,6 +15,7 @@ from mock_deribit.faults import (
     Maintenance,
     MovePrice,
     SetFees,
+    SetHold,
     SetState,
     SetTick,
     Settle,
@@ -212,3 +214,17 @@ def test_a_liquidated_account_has_no_position_left() -> None:
     bench.pass_time(5.0)
     sizes = [held["size"] for held in bench.call(conn, "private/get_positions", currency="BTC")]
     assert sizes in ([], [0.0])
+
+
+def test_an_aggressive_order_waits_on_a_book_with_a_hold() -> None:
+    bench = Bench()
+    conn = bench.login()
+    bench.fault(SetHold(instrument=PERP, milliseconds=100))
+    order = {"instrument_name": PERP, "amount": 10, "price": 60_100}
+    request = {"id": 7, "method": "private/buy", "params": order}
+    bench.raw(conn, msgspec.json.encode(request))
+    bench.pass_time(0.05)
+    assert [frame for frame in bench.inbox[conn] if frame.get("id") == 7] == []
+    bench.pass_time(0.1)
+    [answer] = [frame for frame in bench.inbox[conn] if frame.get("id") == 7]
+    assert answer["result"]["order"]["order_state"] == "filled"

@@ -23,6 +23,12 @@ from tests.support.exchange import Bench
         (b'{"fault":"cut","when":"now"}', "unknown field `when`; it takes conn, account"),
         (b'{"fault":"drop_frames","count":-1}', r"Expected `int` >= 0 - at `\$.count`"),
         (b'{"fault":"drop_frames","probability":2}', r"<= 1.0 - at `\$.probability`"),
+        (
+            b'{"fault":"close_sockets","code":1005}',
+            "expected a `code` that may be sent: 1000, .*1014",
+        ),
+        (b'{"fault":"close_sockets","code":2000}', "3000 to 4999; it takes conn"),
+        (b'{"fault":"close_sockets","reason":"' + "é".encode() * 62 + b'"}', "at most 123 bytes"),
         (b"[]", r"came \[\]"),
         (b"cut!", "expected a JSON object that names a `fault`"),
     ],
