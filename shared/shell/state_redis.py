@@ -108,6 +108,8 @@ class RedisState:
         self._client = redis.asyncio.Redis.from_url(
             url,
             decode_responses=True,
+            # What is no text is for its reader to refuse, by name, and not for this connection to die of.
+            encoding_errors="replace",
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
             single_connection_client=False,

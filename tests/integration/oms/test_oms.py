@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from console import kill
 from console.servers import NatsServer, ValkeyServer
@@ -188,6 +190,35 @@ async def test_a_kill_over_a_socket_that_is_open_and_silent_goes_by_http(
             await until(lambda: stage.labels() == ["by-hand"], "cancelled by the second way")
             await until(lambda: stage.director.of(Swept), "and proved")
         assert stage.labels() == ["by-hand"]
+
+
+async def test_an_event_stream_that_lost_its_store_is_begun_anew_and_nothing_else_is_lost(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    async with staged(tmp_path, own_nats, own_valkey) as stage:
+        await stage.quoting()
+        stage.others(Side.SELL, 59_990.0, 200_600.0)
+        await until(stage.fills, "a fill")
+        own_nats.kill()
+        await until(lambda: not stage.prices(), "pulled without a bus", 5.0)
+        shutil.rmtree(own_nats.store)
+        own_nats.start()
+        await until(lambda: len(stage.prices()) == 2, "resting again")
+        position = stage.position()
+        assert position is not None
+        assert position.amount == stage.real_position() == 600.0
+
+
+async def test_a_state_store_full_of_rubbish_is_told_of_and_the_exchange_is_believed(
+    own_nats: NatsServer, own_valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    with redis.Redis(host="127.0.0.1", port=own_valkey.port) as client:
+        for key in ("inventory", "params"):
+            client.set(f"mock:{key}", bytes(range(128, 256)))
+    async with staged(tmp_path, own_nats, own_valkey) as stage:
+        await stage.quoting()
+        assert sorted(stage.anomalies()) == ["stored_inventory", "stored_params"]
+        await until(lambda: '"holdings"' in stage.stored("inventory"), "written anew")
 
 
 @pytest.mark.parametrize("bus", ["without an API", "without an API and a bus"])

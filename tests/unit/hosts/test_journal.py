@@ -157,3 +157,29 @@ async def test_a_disk_that_fills_up_later_does_not_keep_the_process_from_ending(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "journal ended" in caplog.text
+
+
+async def test_rubbish_among_the_files_stops_no_writer_and_is_named_when_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "oms").mkdir()
+    rubbish = tmp_path / "oms" / f"{3:014d}-00000.jsonl.gz"
+    rubbish.write_bytes(bytes(range(256)))
+    journals = Journals(tmp_path, [header()], 2**20)
+    journals.note("oms", Nanos(11), Started(incarnation=5), EFFECTS)
+    await journals.close()
+    found, records = read_parts(journal_parts(tmp_path, "oms"))
+    assert (found.incarnation, len(list(records))) == (5, 1)
+    with pytest.raises((OSError, MalformedJournal)):
+        read_journal(rubbish)
+
+
+async def test_a_folder_that_cannot_be_one_ends_the_journal_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "oms").write_text("a file where the folder should be")
+    journals = Journals(tmp_path, [header()], 2**20)
+    journals.note("oms", Nanos(11), Started(incarnation=5), EFFECTS)
+    await journals.close()
+    assert "journal ended" in caplog.text
+    assert journals.pending == 0
