@@ -106,7 +106,7 @@ class Witness:
         self._account = account
         self._engine: Exchange
         self._lease = Nanos(params.risk.lease_ms * MILLISECOND)
-        self._covered_until = Nanos(0)
+        self.covered_until = Nanos(0)
         self._blind: tuple[Nanos, Nanos] = (Nanos(0), Nanos(0))
         self._drained_until = Nanos(0)
         self._killed_at: Nanos | None = None
@@ -157,7 +157,7 @@ class Witness:
                 self._live_at[event.instrument] = now
             case Lease(granted=True):
                 until = min(event.until, Nanos(now + self._lease))
-                self._covered_until = max(self._covered_until, until)
+                self.covered_until = max(self.covered_until, until)
             case Kill() | ModeChanged(mode=Mode.KILLED):
                 self._killed_at = now if self._killed_at is None else self._killed_at
             case Resume(instrument=None, confirm=True):
@@ -259,7 +259,7 @@ class Witness:
             raise self._breach
 
     def _rests(self, now: Nanos) -> None:
-        late = now > self._covered_until + GRACE
+        late = now > self.covered_until + GRACE
         if not (late or self._is_killed(now)):
             return
         began, ends = self._blind
@@ -274,7 +274,7 @@ class Witness:
         ]
         if quotes:
             rule = "lease_covers_orders" if late else "kill_is_final"
-            beyond = (now - self._covered_until) / SECOND
+            beyond = (now - self.covered_until) / SECOND
             self._note(rule, f"{quotes} rest {beyond:.2f} s after the lease")
 
     def _note(self, rule: str, seen: str) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from bench import engine, exchange, per_message, sockets, tick_to_order
+from bench import engine, exchange, per_message, safety, sockets, tick_to_order
 from bench.crowd import LATE_S
 from bench.orders import ACCOUNTS, MIX
 from bench.stacks import MATCHING_PER_S
 
 _WIDTH = 34
+_SAFETY_WIDTH = 44
 _SAMPLES_FOR_P999 = 2_000
 """With fewer, the rank of p99.9 is the last or last but one."""
 
@@ -179,3 +180,32 @@ def _cell(values: Mapping[str, float], name: str, form: str) -> str:
 
 def _column(title: str) -> int:
     return max(8, len(title) + 2)
+
+
+def safety_lines(report: safety.Report) -> Iterable[str]:
+    """How long until nothing rests, and until something does again."""
+    yield f"safety: milliseconds, with a lease of {report.lease_ms} ms"
+    yield from head(report.header)
+    titles = ("samples", "p50", "p90", "p99", "worst", "orphan s")
+    for what, rows in (
+        ("in simulated time, 20 ms a round trip to the exchange", report.simulated),
+        ("real processes on this machine, the ledger asked every 50 ms", report.real),
+    ):
+        if not rows:
+            continue
+        yield ""
+        yield f"{what:<{_SAFETY_WIDTH + 12}}".rstrip()
+        yield f"{'':<{_SAFETY_WIDTH}}" + "".join(f"{title:>{_column(title)}}" for title in titles)
+        for row in rows:
+            cells = (
+                f"{row.samples}",
+                f"{row.p50_ms:,.0f}",
+                f"{row.p90_ms:,.0f}",
+                f"{row.p99_ms:,.0f}",
+                f"{row.worst_ms:,.0f}",
+                f"{row.orphan_s:,.2f}",
+            )
+            table = zip(titles, cells, strict=True)
+            yield f"{row.name:<{_SAFETY_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
+    yield ""
+    yield "orphan s: the most that orders rested without a lease in one sample, summed over the orders"

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench import exchange, per_message, printing, sockets, tick_to_order
+from bench import exchange, per_message, printing, safety, sockets, tick_to_order
 from bench.quantiles import NotMeasured
+from console import rescue
+from console.havoc import Broken
 from console.processes import ChildDied
 from console.servers import ServerFailed
 
@@ -20,6 +22,7 @@ _BENCHES = {
     "tick-to-order": "book frame to order frame: over NATS and in one process, beside empty hops",
     "core": "CPU of one message, from the frame's bytes to a quote, beside a bare decode",
     "exchange": "the mock exchange: its core, its sockets, its start, beside floors",
+    "safety": "kill, death, hang, gap, cut: how long until nothing rests and until quotes are back",
     "list": "these lines",
 }
 
@@ -33,6 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moves", type=_positive, default=40.0, help="requotes a second, up to 45")
     parser.add_argument("--seconds", type=_positive, default=6.0, help="length of a round")
     parser.add_argument("--rounds", type=_whole, help="rounds of every row; default 3, core 15")
+    parser.add_argument(
+        "--samples", type=_whole, default=100, help="safety: of every row, simulated"
+    )
+    parser.add_argument(
+        "--real",
+        type=_whole_or_none,
+        default=1,
+        help="safety: of every row, real processes; 0: none",
+    )
     parser.add_argument("--json", type=Path, help="write the report to this file as well")
 
 
@@ -47,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         report, lines = _measure(args)
-    except (NotMeasured, ChildDied, ServerFailed) as error:
+    except (NotMeasured, ChildDied, ServerFailed, Broken) as error:
         print(f"bench: not measured: {error}", file=sys.stderr)
         return 1
     for line in lines:
@@ -59,7 +71,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(
     args: argparse.Namespace,
-) -> tuple[tick_to_order.Report | per_message.Report | exchange.Report, Iterable[str]]:
+) -> tuple[
+    tick_to_order.Report | per_message.Report | exchange.Report | safety.Report, Iterable[str]
+]:
+    if args.bench == "safety":
+        gone = rescue.measure(args.samples, args.real)
+        return gone, printing.safety_lines(gone)
     if args.bench == "core":
         cores = per_message.measure(args.rounds or 15)
         return cores, printing.per_message_lines(cores)
@@ -82,6 +99,10 @@ def _positive(text: str) -> float:
     if not 0.0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"expected a number above 0, below 1e6, came {text}")
     return value
+
+
+def _whole_or_none(text: str) -> int:
+    return 0 if text == "0" else _whole(text)
 
 
 def _whole(text: str) -> int:

@@ -52,6 +52,11 @@ VERBS = (
         examples=("./mm validate --recordings FOLDER",),
     ),
     Verb(
+        "chaos",
+        "kill, hang and cut off the real services, round after round, and compare every trade",
+        examples=("./mm chaos --rounds 20",),
+    ),
+    Verb(
         "bench",
         "measure our speed beside a floor of empty work, in the same run",
         examples=("./mm bench tick-to-order",),

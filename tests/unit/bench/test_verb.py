@@ -48,7 +48,7 @@ def lines_of(behind: float) -> list[str]:
 def test_list_names_every_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.run(parsed("list")) == 0
     told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["tick-to-order", "core", "exchange", "list"]
+    assert told == ["tick-to-order", "core", "exchange", "safety", "list"]
 
 
 def test_more_moves_than_the_oms_may_send_is_not_measured(
