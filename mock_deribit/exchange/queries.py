@@ -138,9 +138,10 @@ class Inquiry(Assembly):
 
     def portfolio(self, account: str, currency: str) -> PortfolioView:
         """Balance, equity, margin and profit in one settlement currency."""
-        for contract in self._contracts.values():
-            contract.valuation.accrue(self._now)
-        return self._accounts[account].portfolio(currency)
+        owner = self._accounts[account]
+        for position in owner.in_currency(currency):
+            position.contract.valuation.accrue(self._now)
+        return owner.portfolio(currency)
 
     def margins(self, account: str, instrument: str, amount: float, price: float) -> Margins:
         """What an order would need beside what the account has. Raises KeyError when unknown."""
