@@ -16,7 +16,7 @@ def test_it_reads_the_market(told: Json) -> None:
     assert (market["type"], market["inverse"], market["contractSize"]) == ("swap", True, 10.0)
     assert market["precision"] == {"amount": 10.0, "price": 0.5}
     dated = [one for one in public["markets"].values() if one["type"] == "future"]
-    assert {one["settle"] for one in dated} == {"BTC"}
+    assert {"BTC", "ETH"} <= {one["settle"] for one in dated}
     assert "BTC" in public["currencies"]
     assert public["status"]["status"] == "ok"
     for prices in (public["ticker"], public["tickers"][PERP]):
@@ -65,7 +65,9 @@ def test_it_reads_back_what_the_exchange_knows(told: Json) -> None:
         assert (position["side"], position["info"]["size"]) == ("long", size)
         assert position["entryPrice"] == 60_000.5
     for balance in (account["balance"], account["balance of BTC"]):
-        assert balance["total"]["BTC"] == pytest.approx(books["portfolio"]["equity"], abs=1e-8)
+        assert balance["total"]["BTC"] == pytest.approx(
+            books["portfolios"]["BTC"]["equity"], abs=1e-8
+        )
     fills = {fill["id"]: fill for fill in account["fills"]}
     assert set(fills) <= {trade["trade"]["trade_id"] for trade in books["trades"]}
     [fill] = account["fills of one"]

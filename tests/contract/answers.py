@@ -113,7 +113,7 @@ def _subscribed(desk: Desk) -> list[Json]:
 
 
 def _subscribed_in_part(desk: Desk) -> list[Json]:
-    wanted = [f"trades.{PERP}.100ms", f"book.{PERP}.none.7.100ms", "ticker.NOPE.100ms"]
+    wanted = [f"book.{PERP}.none.10.100ms", f"book.{PERP}.none.7.100ms", "ticker.NOPE.100ms"]
     return [desk.ask("public/subscribe", channels=wanted)]
 
 
@@ -185,6 +185,7 @@ WORD_FOR_WORD: dict[str, str] = {
     "error: heartbeat too often": "error",
     "heartbeat set": "result",
     "tested": "result",
+    "subscribed in part": "result",
     "tested by name": "result",
     "test request": "params",
 }
