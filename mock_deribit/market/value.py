@@ -7,7 +7,7 @@ several ticks as it does on the venue, where makers price off the same outside r
     move   sqrt(v) * z, half of z Gaussian and half Student-like with 2.6 degrees of freedom (clipped)
     drift  a move goes on: a tenth of it within seconds and a third within a minute, so that realised
            volatility rises from 1 s to 5 min as on the tape; `drift` is what is still to come, a second
-    flow   0.24 bp * (net taker USD / 10,000)^0.4 follows taker flow; 25 % of it decays in 20 s
+    flow   0.26 bp * (net taker USD / 10,000)^0.4 follows taker flow; 25 % of it decays in 20 s
     news   rarely 20 to 80 bp, a tenth at once and the rest as drift, with a minute of excitement
 
 The next move's shape is drawn one move ahead: `lean` is what well-connected makers sense of it and of the
@@ -34,15 +34,15 @@ _YEAR_SECONDS = 365.0 * 86_400.0
 _CALM_SECONDS, _RESTLESS = 250.0, 0.09
 _LOG_VARIANCE = (math.log(0.15), math.log(12.0))
 _FREEDOM = 2.6
-_STUDENT_DEVIATION = 1.80
-_STUDENT_MAX = 14.0
-OTHER_VARIANCE = 0.60
+_STUDENT_DEVIATION = 1.76
+_STUDENT_MAX = 11.0
+OTHER_VARIANCE = 0.47
 """Of the variance over half a minute: what impact, sweeps, news and the book itself add, as calibrated."""
 _MEAN_MULTIPLIER = 1.52
 _KICKS = ((0.12, 2.0), (0.22, 20.0))
 _HORIZON_SECONDS = 30.0
 _LEAN_NEXT, _LEAN_DRIFT, _LEAN_MOST = 0.45, 0.8, 2.0
-_FLOW_BPS, _FLOW_POWER = 0.24, 0.4
+_FLOW_BPS, _FLOW_POWER = 0.26, 0.4
 _FLOW_USD = 10_000.0
 _FLOW_CAP = 10.0
 _FLOW_TRANSIENT = 0.25

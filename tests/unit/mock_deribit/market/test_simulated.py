@@ -134,9 +134,9 @@ def test_takers_flow_moves_the_price_their_way_and_less_than_in_proportion() -> 
         price.absorb(usd)
         return price.price / 85_000.0 - 1.0
 
-    assert move(10_000.0) == pytest.approx(0.24e-4, rel=0.01)
-    assert move(160_000.0) == pytest.approx(0.24e-4 * 16.0**0.4, rel=0.01)
-    assert move(-10_000.0) == pytest.approx(-0.24e-4, rel=0.01)
+    assert move(10_000.0) == pytest.approx(0.26e-4, rel=0.01)
+    assert move(160_000.0) == pytest.approx(0.26e-4 * 16.0**0.4, rel=0.01)
+    assert move(-10_000.0) == pytest.approx(-0.26e-4, rel=0.01)
     assert move(0.0) == 0.0
     assert move(10_000.0, impact=0.0) == 0.0
 
