@@ -101,8 +101,7 @@ class Operations(Inquiry):
     def set_index(self, now: Nanos, index: str, price: float) -> None:
         """Publish an index price; what is pegged to it follows. Raises ValueError for one that cannot
         be."""
-        if index not in self._indices:
-            raise KeyError(f"no index {index!r}; known: {', '.join(self._indices)}")
+        self._require_index(index)
         if not 0.0 < price <= _INDEX_MAX:
             raise ValueError(f"an index is positive and at most {_INDEX_MAX:g}, got {price}")
         self.advance(now)
@@ -117,6 +116,7 @@ class Operations(Inquiry):
 
     def set_locked(self, now: Nanos, index: str, locked: bool) -> None:
         """Lock or release every book on an index (cancels stay possible)."""
+        self._require_index(index)
         self.advance(now)
         self._lock(now, index, locked)
 
@@ -150,10 +150,10 @@ class Operations(Inquiry):
 
     def enlist(self, now: Nanos, listing: Listing) -> None:
         """List another instrument on a known index. Raises ValueError if the name is taken."""
+        self._require_index(listing.instrument.index)
         self.advance(now)
         if listing.name in self._contracts:
             raise ValueError(f"{listing.name} is already listed")
-        self.index_price(listing.instrument.index)
         self._enlist(now, listing)
 
     def settle_now(self, now: Nanos) -> None:
@@ -186,6 +186,10 @@ class Operations(Inquiry):
         for contract in self._on_index(index):
             contract.locked = locked
         self._outbox.tell(LockChanged(now, index, locked))
+
+    def _require_index(self, index: str) -> None:
+        if index not in self._indices:
+            raise KeyError(f"no index {index!r}; known: {', '.join(self._indices)}")
 
     def _known(self, instrument: str) -> Contract:
         contract = self._contracts.get(instrument)

@@ -198,6 +198,13 @@ def test_unknown_names_say_what_is_known(floor: Floor) -> None:
         floor.exchange.set_tick(floor.now, "DOGE", 1.0)
     with pytest.raises(KeyError, match="BTC-PERPETUAL"):
         floor.exchange.expire_now(floor.now, "DOGE")
+    with pytest.raises(KeyError, match="btc_usd"):
+        floor.exchange.set_locked(floor.now, "doge_usd", True)
+    strange = msgspec.structs.replace(floor.exchange.listings[0].instrument, index="doge_usd")
+    with pytest.raises(KeyError, match="btc_usd"):
+        floor.exchange.enlist(
+            floor.now, msgspec.structs.replace(floor.exchange.listings[0], instrument=strange)
+        )
     unlisted = code(floor.send("alice", Side.BUY, 1.0, 1.0, instrument="DOGE"))
     assert unlisted == -32602
     other = Floor(rules=Rules(unknown_instrument_code=13020))
