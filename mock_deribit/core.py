@@ -143,7 +143,8 @@ class MockDeribit:
         fault, glance = None, _Glance()
         if self._armed.on_requests:
             glance = self._glanced(request.body, request.path.removeprefix("/api/v2").strip("/"))
-            fault = self._armed.request(None, "", glance.method)
+            account = self._venue.gate.claimed(request.authorization)
+            fault = self._armed.request(None, account, glance.method)
         answer: HttpAnswer | None = None
         if not _unseen(fault):
             answer = self._dispatcher.http(now, request)

@@ -16,7 +16,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 
-from mock_deribit.rpc.errors import invalid_credentials, invalid_params, unauthorized
+from mock_deribit.rpc.errors import RpcError, invalid_credentials, invalid_params, unauthorized
 from mock_deribit.rpc.grants import Grant, Key, Wish, clipped, wish
 from mock_deribit.rpc.params import Params, whole
 from shared.kernel import Nanos
@@ -150,6 +150,20 @@ class Gatekeeper:
         """Tokens bound to a socket die with it."""
         for grant in [g for g in self._by_refresh.values() if g.conn == conn]:
             self.revoke(grant)
+
+    def claimed(self, header: str) -> str:
+        """The account that an `Authorization` header speaks for, whether rightly or not; empty: none."""
+        kind, _, rest = header.partition(" ")
+        if kind.lower() == "bearer":
+            grant = self._by_access.get(rest.strip())
+            return "" if grant is None else grant.account
+        if kind.lower() == "basic":
+            try:
+                return self._basic(rest).account
+            except RpcError:
+                return ""
+        fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+        return self.owner(fields.get("id", "")) or ""
 
     def owner(self, client_id: str) -> str | None:
         """The account of a key, if there is such a key."""

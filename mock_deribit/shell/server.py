@@ -12,7 +12,7 @@ import msgspec
 
 from mock_deribit.clock import ClockWord, ExchangeClock
 from mock_deribit.control import Control
-from mock_deribit.core import MockDeribit
+from mock_deribit.core import HTTP_UNAVAILABLE, MockDeribit
 from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
 from mock_deribit.rpc.dispatch import HttpAnswer, HttpRequest
@@ -119,7 +119,7 @@ class MockServer:
 
     def admission(self, peer: str) -> int:
         """SocketOwner: whether a handshake is accepted."""
-        return self.core.admission(peer)
+        return HTTP_UNAVAILABLE if self.broken.done() else self.core.admission(peer)
 
     def opened(self, port: Port, peer: str) -> None:
         """SocketOwner: a socket is open."""

@@ -71,6 +71,15 @@ async def test_time_is_stopped_stepped_and_goes_on(exchange: Running, operator: 
         await client.frame(INDEX, lambda data: data["timestamp"] > stepped["now"] // 10**6)
 
 
+async def test_time_runs_at_another_speed(exchange: Running, operator: Operator) -> None:
+    async with await talk(exchange.address) as client:
+        await client.call("public/subscribe", channels=[INDEX])
+        begun = (await operator.post("/clock", clock="run", speed=50.0))["now"]
+        await client.frame(INDEX, lambda data: data["timestamp"] > begun // 10**6 + 60_000)
+        now = (await operator.get("/state"))["now"]
+        assert now - begun > 60 * 10**9
+
+
 async def test_a_line_that_is_dead_in_both_directions_answers_no_ping(
     exchange: Running, operator: Operator
 ) -> None:
@@ -153,9 +162,10 @@ async def test_a_scenario_is_played_by_a_process_and_every_account_has_a_key(
 
 
 class BreakingMarket:
-    """Nothing for a while, then a mistake."""
+    """Nothing while `sound`, then a mistake."""
 
     ended: str | None = None
+    sound = False
     index_prices: Mapping[str, float] = {"btc_usd": 60_000.0}
 
     def start(self, now: Nanos, exchange: Exchange) -> Nanos:
@@ -164,18 +174,28 @@ class BreakingMarket:
 
     def wake(self, now: Nanos) -> Nanos:
         """Fail."""
-        raise RuntimeError("the market has a mistake")
+        if not self.sound:
+            raise RuntimeError("the market has a mistake")
+        return Nanos(now + 10 * MILLISECOND)
 
 
 async def test_a_mistake_in_the_market_cuts_every_socket_and_is_told() -> None:
-    server = MockServer(settings_for_tests(), BreakingMarket())
+    market = BreakingMarket()
+    market.sound = True
+    server = MockServer(settings_for_tests(), market)
     address = await server.start()
     async with asyncio.timeout(DEADLINE_S):
         async with connect(address.websocket) as socket:
+            market.sound = False
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
         with pytest.raises(RuntimeError, match="has a mistake"):
             await server.broken
+        with pytest.raises(InvalidStatus):
+            await connect(address.websocket)
+        async with httpx.AsyncClient() as web:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await web.get(f"{address.control}/health")
     await server.stop()
 
 

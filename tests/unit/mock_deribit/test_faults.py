@@ -1,5 +1,6 @@
 """Faults that an operator orders: what a client sees of each."""
 
+from base64 import b64encode
 from itertools import pairwise
 from typing import Any
 
@@ -269,14 +270,14 @@ def test_a_method_answers_with_an_error_whether_it_was_carried_out_or_not(
     assert bench.call(conn, "private/buy", **BID)
 
 
-def http(bench: Bench, method: str) -> Any:
+def http(bench: Bench, method: str, authorization: str = "") -> Any:
     """The answer over HTTP, or None where the connection ends without one."""
     request = HttpRequest(
         verb="GET",
         target=f"/api/v2/{method}",
         path=f"/api/v2/{method}",
         query={},
-        authorization="",
+        authorization=authorization,
         body=b"",
         peer="10.0.0.9",
     )
@@ -291,3 +292,24 @@ def test_requests_over_http_meet_the_same_faults() -> None:
     assert http(bench, "public/get_time")["error"]["code"] == 11094
     assert http(bench, "public/get_time") is None
     assert http(bench, "public/get_time")["result"] > 0
+
+
+def test_requests_over_http_are_known_by_whatever_authorizes_them() -> None:
+    bench = Bench()
+    key = {"client_id": "mock-taker", "client_secret": bench.secrets["mock-taker"]}
+    grant = bench.call(bench.open(), "public/auth", grant_type="client_credentials", **key)
+    session = bench.call(
+        bench.open(), "public/auth", grant_type="client_credentials", scope="session:s", **key
+    )
+    basic = "Basic " + b64encode(":".join(key.values()).encode()).decode()
+    bench.fault(AnswerError(code=10040, count=0, account="taker"))
+    for header in (
+        basic,
+        f"bearer {session['access_token']}",
+        f"Bearer {grant['access_token']}",
+        "deri-hmac-sha256 id=mock-taker,ts=1,nonce=n,sig=0",
+    ):
+        assert http(bench, "public/get_time", header)["error"]["code"] == 10040, header
+    for header in ("", "Basic !", "Bearer x", "deri-hmac-sha256 id=mock-maker,ts=1,nonce=n,sig=0"):
+        answer = http(bench, "public/get_time", header)
+        assert "error" not in answer or answer["error"]["code"] != 10040, header
