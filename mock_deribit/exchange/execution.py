@@ -20,7 +20,7 @@ from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing, Half
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.events import MmpTriggered
-from mock_deribit.exchange.ledger import Ledger
+from mock_deribit.exchange.ledger import Ledger, Standing, standing
 from mock_deribit.exchange.messages import (
     OrderState,
     OrderType,
@@ -166,10 +166,13 @@ class Execution:
                     now, account, self._contracts[order.instrument.name], order, "mmp_trigger"
                 )
 
-    def _match(self, now: Nanos, account: Account, contract: Contract, order: Order) -> list[Half]:
-        """Trade with the front of the other half while prices meet; the taker's halves."""
+    def _match(
+        self, now: Nanos, account: Account, contract: Contract, order: Order
+    ) -> list[tuple[Half, Standing]]:
+        """Trade with the front of the other half while prices meet: the taker's halves, unless it is
+        the house, and how it stood after each."""
         halves = []
-        book = contract.book
+        book, position = contract.book, account.position(contract)
         while order.state is _OPEN and book.crosses(order.sign, order.tick):
             maker = book.front(-order.sign)
             owner = self._accounts[maker.account]
@@ -188,7 +191,8 @@ class Execution:
             taken, made = self._clearing.trade(
                 now, contract, (account, order), (owner, maker), lots
             )
-            halves.append(taken)
+            if not account.house:
+                halves.append((taken, standing(account, position)))
             if maker.state is _FILLED:
                 self._leave(owner, maker)
             elif not maker.visible:
@@ -200,21 +204,25 @@ class Execution:
         return halves
 
     def _tell_taker(
-        self, now: Nanos, account: Account, contract: Contract, order: Order, halves: Sequence[Half]
+        self,
+        now: Nanos,
+        account: Account,
+        contract: Contract,
+        order: Order,
+        halves: Sequence[tuple[Half, Standing]],
     ) -> tuple[UserTrade, ...]:
-        if account.house:
-            return ()
-        position = account.position(contract)
-        trades = tuple([half.told() for half in halves])
-        for trade in trades:
+        trades = []
+        for half, stood in halves:
+            trade = half.told()
+            trades.append(trade)
             account.trades.append(trade)
-            self._ledger.note_trade(account, position, trade)
+            self._ledger.note_trade(account, trade, stood)
             self._outbox.fill(account, trade)
             if order.group is not None:
                 self._count(now, account, contract, order, trade, order.group)
         if account.reducing:
             self._trim_reduce_only(now, account, contract)
-        return trades
+        return tuple(trades)
 
     def _tell_maker(self, now: Nanos, owner: Account, contract: Contract, half: Half) -> None:
         maker, trade = half.order, half.told()
@@ -222,7 +230,8 @@ class Execution:
         if maker.state is _FILLED:
             owner.remember(maker.view())
         owner.trades.append(trade)
-        self._ledger.note_trade(owner, owner.position(contract), trade)
+        stood = standing(owner, owner.position(contract))
+        self._ledger.note_trade(owner, trade, stood)
         self._outbox.fill(owner, trade)
         if owner.reducing:
             self._trim_reduce_only(now, owner, contract)

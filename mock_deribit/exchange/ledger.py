@@ -52,6 +52,17 @@ def row_of(noted: Noted) -> LogEntry:
     )
 
 
+Standing = tuple[int, int, float]
+"""An account's balance and equity in quanta, and the size of a position."""
+
+
+def standing(account: Account, position: Position) -> Standing:
+    """How an account stands now."""
+    contract = position.contract
+    currency = contract.instrument.settlement
+    return account.balances[currency], account.equity(currency), contract.amount(position.lots)
+
+
 class Ledger:
     """The exchange's own purses, and the writer of every account's log."""
 
@@ -85,15 +96,10 @@ class Ledger:
             self.insurance[currency] = self.insurance.get(currency, 0) - missing
             self._write(now, account, LogType.BANKRUPTCY, currency, missing)
 
-    def note_trade(self, account: Account, position: Position, fill: UserTrade) -> None:
-        """Write down a fill whose fee has been charged."""
-        if account.house:
-            return
-        currency = fill.fee_currency
+    def note_trade(self, account: Account, fill: UserTrade, standing: Standing) -> None:
+        """Write down a fill, and how its account stood after it."""
         self._entries += 1
-        balance, equity = account.balances[currency], account.equity(currency)
-        size = position.contract.amount(position.lots)
-        account.log.append(Noted(self._entries, fill, balance, equity, size))
+        account.log.append(Noted(self._entries, fill, *standing))
 
     def settle(
         self,

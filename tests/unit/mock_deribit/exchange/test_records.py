@@ -1,5 +1,7 @@
 """What is written down: every movement of a balance, settlements, delivery prices, margins."""
 
+from itertools import pairwise
+
 import pytest
 
 from mock_deribit.exchange.messages import Refused
@@ -38,6 +40,20 @@ def test_the_log_sums_to_the_balance_through_trades_and_settlement(floor: Floor)
     assert (purchase.amount, sale.amount, sale.position) == (60_000.0, -20_000.0, 40_000.0)
     assert sale.cash_flow == pytest.approx(20_000.0 * (1 / 60_000 - 1 / 60_300), abs=1e-8)
     assert (purchase.change, purchase.maker) == (-purchase.commission, False)
+
+
+def test_every_row_of_a_sweep_says_how_the_account_stood_after_it(floor: Floor) -> None:
+    for lots in (10.0, 2_000.0, 30_000.0):
+        floor.sell("bob", lots, 60_000.0)
+    accepted(floor.send("alice", Side.BUY, 32_010.0, 60_000.0))
+    for name, sizes in (
+        ("alice", [10.0, 2_010.0, 32_010.0]),
+        ("bob", [-10.0, -2_010.0, -32_010.0]),
+    ):
+        rows = floor.exchange.transaction_log(name, "BTC")[::-1]
+        assert [row.position for row in rows[1:]] == sizes
+        for before, after in pairwise(rows):
+            assert after.balance == round(before.balance + after.change, 8)
 
 
 def test_the_log_can_be_asked_for_a_type_an_instrument_and_a_time(floor: Floor) -> None:
