@@ -22,7 +22,7 @@ import msgspec
 
 from shared.deribit.correlation import Correlation, Pending, Reply
 from shared.deribit.envelope import ABSENT, Frame, decode_frame
-from shared.deribit.errors import UNAUTHORIZED
+from shared.deribit.errors import RAW_NEEDS_LOGIN, UNAUTHORIZED
 from shared.deribit.outputs import (
     Distrust,
     Malformed,
@@ -353,11 +353,16 @@ class Session:
     def _subscribed(self, asked: Chunk, now: Nanos, reply: Reply) -> list[Output]:
         granted = _read(reply, list[str])
         refused = self._subscriptions.answered(asked, granted or [])
+        was_ready = self._stage is _Stage.READY
         outputs = self._synced(now)
         if not refused:
             return outputs
         if isinstance(reply, Refused):
-            return [NotGranted(refused, f"{reply.code} {reply.message}"), *outputs]
+            told = [NotGranted(refused, f"{reply.code} {reply.message}"), *outputs]
+            if reply.code == RAW_NEEDS_LOGIN and was_ready:
+                # It was granted before: asking again on this socket would be refused for ever.
+                told += self._distrust(f"the login is lost: {reply.code} {reply.message}")
+            return told
         return [NotGranted(refused, "left out of the granted channels"), *outputs]
 
     def _unsubscribed(self, chunk: Chunk, now: Nanos, reply: Reply) -> list[Output]:

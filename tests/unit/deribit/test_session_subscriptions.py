@@ -3,6 +3,7 @@
 import pytest
 
 from shared.deribit.outputs import (
+    Distrust,
     NotGranted,
     SessionConfig,
 )
@@ -50,6 +51,30 @@ def test_renewing_unsubscribes_and_subscribes_only_after_the_venue_let_go(public
     public.answer("public/unsubscribe")
     assert public.pop("public/subscribe")["params"] == {"channels": [book]}
     assert public.session.ready
+
+
+def test_a_raw_channel_refused_for_want_of_a_login_that_was_there_ends_the_socket() -> None:
+    raw = "book.BTC-PERPETUAL.raw"
+    config = SessionConfig(link="public", private=False, login=True, channels=(raw,))
+    dialogue = Dialogue(config).made_ready()
+    dialogue.heard(dialogue.session.renew(dialogue.now, raw))
+    dialogue.answer("public/unsubscribe")
+    refused = dialogue.refuse("public/subscribe", 13778, "raw_subscriptions_not_available")
+    assert refused == [
+        NotGranted((raw,), "13778 raw_subscriptions_not_available"),
+        Distrust("the login is lost: 13778 raw_subscriptions_not_available"),
+    ]
+
+
+def test_a_raw_channel_that_was_never_granted_is_told_and_no_reason_to_dial_again() -> None:
+    raw = "book.BTC-PERPETUAL.raw"
+    dialogue = Dialogue(SessionConfig(link="public", private=False, login=True, channels=(raw,)))
+    dialogue.open()
+    dialogue.answer("public/set_heartbeat")
+    dialogue.answer("public/auth")
+    refused = dialogue.refuse("public/subscribe", 13778, "raw_subscriptions_not_available")
+    assert NotGranted((raw,), "13778 raw_subscriptions_not_available") in refused
+    assert not any(isinstance(output, Distrust) for output in refused)
 
 
 def test_renewing_a_channel_nobody_wants_is_the_owners_error(public: Dialogue) -> None:
