@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.exchange.messages import OrderState, Refused
 from mock_deribit.market.regime import regime_of
 from mock_deribit.market.trader import Trader
 from shared.instruments import Instrument
@@ -54,7 +55,7 @@ class _Pit:
         """Take every level back."""
         for order_id in self._orders.values():
             self.house.cancel(now, order_id)
-        self._orders.clear()
+        self._orders = {key: held for key, held in self._orders.items() if self._rests(held)}
 
     def take(self, now: Nanos, sign: int, ticks: int, usd: float) -> None:
         """Take the other side's best, and what stands within so many ticks behind it."""
@@ -65,13 +66,21 @@ class _Pit:
 
     def _stand(self, now: Nanos, sign: int, offset: int, tick: int) -> None:
         known = self._orders.pop((sign, offset), None)
-        if known is not None and self.house.move(now, known, tick) is not None:
+        # A book that takes no orders for a while keeps what it has.
+        if known is not None and (
+            self.house.move(now, known, tick) is not None or self._rests(known)
+        ):
             self._orders[sign, offset] = known
             return
         lots = round(_LEVEL_USD / self.house.instrument.contract_size)
         rested = self.house.rest(now, sign, tick, lots)
         if rested is not None:
             self._orders[sign, offset] = rested[0]
+
+
+    def _rests(self, order_id: str) -> bool:
+        order = self.house.exchange.order(self.house.account, order_id)
+        return not isinstance(order, Refused) and order.state is OrderState.OPEN
 
 
 class RoughMarket:

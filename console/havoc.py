@@ -268,5 +268,5 @@ class Havoc:
         unheard = [trade for trade in ledger.trade_ids if trade not in self._auditor.fills]
         lease = self._auditor.lease
         why = "no lease was heard" if lease is None else f"lease {lease.granted} {lease.reason}"
-        oms = self._auditor.health.get("oms")
-        return f"unheard trades {unheard}; {why}; OMS {oms.detail if oms else 'not heard'}"
+        words = [f"{name}: {health.detail}" for name, health in self._auditor.health.items()]
+        return f"unheard trades {unheard}; {why}; {'; '.join(words)}"

@@ -18,6 +18,7 @@ MINUTES = 2.0
 
 FOUND: tuple[tuple[str, float, str], ...] = (
     ("2065", 150.0, "a restarted marketdata forgot a future in which a position was held"),
+    ("5020", 150.0, "a book whose login had expired was asked for in vain for ever"),
 )
 """Seed, simulated seconds, and the bug that it found."""
 
