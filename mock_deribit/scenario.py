@@ -36,8 +36,8 @@ from mock_deribit.words import CLOCK, FAULTS, WordError
 from shared.kernel import Nanos
 from shared.units import from_ms, from_seconds
 
-Seconds = Annotated[float, Meta(ge=0)]
-Above = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Interval = Annotated[float, Meta(ge=0.001, le=1e9)]
 
 
 class ScenarioError(ValueError):
@@ -62,7 +62,7 @@ class _File(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class _Times(msgspec.Struct, kw_only=True):
     at: Seconds | datetime | None = None
-    every: Above | None = None
+    every: Interval | None = None
     times: Annotated[int, Meta(ge=1)] | None = None
 
 

@@ -26,7 +26,6 @@ Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
 Fee = Annotated[
     float, Meta(ge=-0.01, le=0.01, description="fraction of notional; negative: rebate")
 ]
-Above = Annotated[float, Meta(gt=0)]
 
 
 def _tag(name: str) -> str:
@@ -222,7 +221,7 @@ class SetTick(_Word, frozen=True, kw_only=True):
     """An instrument has another tick; resting orders stay where they are."""
 
     instrument: str
-    tick: Above
+    tick: Annotated[float, Meta(gt=0, le=1e6)]
 
 
 class SetFees(_Word, frozen=True, kw_only=True):
@@ -271,7 +270,7 @@ class Deposit(_Word, frozen=True, kw_only=True):
 
     account: str
     currency: Literal["BTC", "ETH", "USDC"]
-    amount: float
+    amount: Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
 class Liquidate(_Word, frozen=True, kw_only=True):

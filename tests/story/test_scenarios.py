@@ -95,7 +95,7 @@ def test_the_same_scenario_gives_the_same_bytes_whatever_the_hash_seed(name: str
     def elsewhere(hash_seed: str) -> str:
         code = (
             "from tests.support.rehearsal import Rehearsal; "
-            f"print(Rehearsal({name!r}).play(32).fingerprint)"
+            f"print(Rehearsal({name!r}).play(24).fingerprint)"
         )
         return subprocess.run(
             [sys.executable, "-c", code],
