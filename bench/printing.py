@@ -115,6 +115,13 @@ def _engine_lines(report: engine.Report) -> Iterable[str]:
         )
         table = zip(titles, cells, strict=True)
         yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
+    engine_row = report.rows[0] if report.rows else None
+    if engine_row is not None:
+        matches = report.fills_per_op / 2.0
+        yield (
+            f"counting each of the {matches:.2f} matches an operation brings: "
+            f"{engine_row.ops_per_s * (1.0 + matches):,.0f} operations/s"
+        )
     if report.memory is not None:
         memory = report.memory
         yield (
@@ -150,6 +157,8 @@ def _socket_lines(report: sockets.Report) -> Iterable[str]:
         table = zip(titles, cells, strict=True)
         yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
     yield f"exchange / floor: CPU {report.ratio:.2f}x"
+    if report.rows[-1].late:
+        yield "EMPTY SOCKETS FELL BEHIND too: this machine was too busy to tell what the exchange can do"
     if report.keeps_up_at == drive.rate:
         yield "nothing fell behind"
     elif report.keeps_up_at is None:

@@ -46,9 +46,9 @@ def test_the_ready_line_is_waited_for() -> None:
     assert report.floor_s > 0.0
 
 
-def row(rate: float, late: int) -> sockets.Row:
+def row(rate: float, late: int, name: str = sockets.EXCHANGE) -> sockets.Row:
     return sockets.Row(
-        name=sockets.EXCHANGE,
+        name=name,
         rate=rate,
         frames_per_s=rate * 50,
         lag_ms=Quantiles(1.0, 2.0, 3.0),
@@ -80,6 +80,13 @@ def lines_of(rows: tuple[sockets.Row, ...], keeps_up_at: float | None) -> list[s
         start=start.Report(rounds=3, exchange_s=0.3, floor_s=0.1, ratio=3.0),
     )
     return list(exchange_lines(report))
+
+
+def test_a_machine_too_busy_for_empty_sockets_is_told() -> None:
+    busy = lines_of((row(1_000.0, 5), row(1_000.0, 9, sockets.FLOOR)), None)
+    assert any("EMPTY SOCKETS FELL BEHIND" in line for line in busy)
+    calm = lines_of((row(1_000.0, 5), row(1_000.0, 0, sockets.FLOOR)), None)
+    assert not any("EMPTY SOCKETS FELL BEHIND" in line for line in calm)
 
 
 def test_a_rate_that_is_kept_up_is_told() -> None:
