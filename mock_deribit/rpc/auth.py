@@ -75,9 +75,9 @@ class Gatekeeper:
 
     def fork(self, now: Nanos, refresh_token: str, session: str) -> Grant:
         """A new named session beside the one this token belongs to; 13009 for a connection's token."""
-        old = self._owner(refresh_token, None)
-        if old.session is None:
-            raise unauthorized("session_not_found")
+        old = self._by_refresh.get(refresh_token)
+        if old is None or old.session is None:
+            raise unauthorized("invalid_token" if old is None else "session_not_found")
         if not session or " " in session:
             raise invalid_params("session_name", "invalid value")
         wanted = Wish(session=session, levels=old.levels, name=old.name)

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from mock_deribit.rpc.dispatch import HttpRequest
 from tests.support.exchange import SECRET, Bench
 
@@ -134,3 +136,16 @@ def test_over_http_nothing_is_held() -> None:
     told, _ = bench.core.http(bench.now, request)
     assert told is not None
     assert json.loads(told.body)["result"]["order"]["order_state"] == "filled"
+
+
+@pytest.mark.parametrize(("share", "last"), [(0.0, "frame"), (1.0, "reply")])
+def test_the_late_answer_races_its_frames_too(share: float, last: str) -> None:
+    bench = Bench(rules=HOLD | {"early_frames": share})
+    conn = bench.login()
+    name = dated(bench, conn)
+    ask = bench.call(conn, "public/ticker", instrument_name=name)["best_ask_price"]
+    bench.call(conn, "private/subscribe", channels=[f"user.orders.{name}.raw"])
+    send(bench, conn, "t", "private/buy", instrument_name=name, amount=10, price=ask)
+    bench.pass_time(0.02)
+    assert len(bench.inbox[conn]) == 2
+    assert ("reply" if "id" in bench.inbox[conn][-1] else "frame") == last

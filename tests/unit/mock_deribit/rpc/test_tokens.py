@@ -64,7 +64,9 @@ def test_a_connections_token_does_not_fork() -> None:
     conn = bench.open()
     token = login(bench, conn)["refresh_token"]
     refused = bench.error(conn, "public/fork_token", refresh_token=token, session_name="two")
-    assert refused["code"] == 13009
+    assert (refused["code"], refused["data"]) == (13009, {"reason": "session_not_found"})
+    unknown = bench.error(conn, "public/fork_token", refresh_token="no", session_name="two")
+    assert unknown["data"] == {"reason": "invalid_token"}
 
 
 def test_the_main_account_exchanges_its_token_for_a_subaccounts_and_the_socket_acts_for_it() -> (
