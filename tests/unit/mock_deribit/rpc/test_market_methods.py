@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mock_deribit.faults import Liquidate
+from mock_deribit.faults import Expire, Liquidate
 from shared.kernel import Nanos
 from shared.units import HOUR, Side
 from tests.support.exchange import START, Bench
@@ -166,3 +166,26 @@ def test_that_a_trade_was_a_liquidation_is_published_an_hour_later() -> None:
     bench.now = Nanos(bench.now + HOUR)
     bench.note(bench.core.jump(bench.now))
     assert bench.call(conn, name, **asked)["trades"][0]["liquidation"] == "T"
+
+
+def test_what_has_expired_is_listed_only_when_asked_for() -> None:
+    bench = Bench()
+    conn = bench.open()
+    listed = bench.call(conn, "public/get_instruments", currency="BTC")
+    first = listed[0]["instrument_name"]
+    assert bench.call(conn, "public/get_instruments", currency="BTC", expired=True) == []
+    bench.fault(Expire(instrument=first))
+    bench.pass_time(4)
+    left = bench.call(conn, "public/get_instruments", currency="BTC")
+    assert [row["instrument_name"] for row in left] == [
+        row["instrument_name"] for row in listed[1:]
+    ]
+    [gone] = bench.call(conn, "public/get_instruments", currency="BTC", expired=True)
+    assert (gone["instrument_name"], gone["state"]) == (first, "delivered")
+    expiries = bench.call(conn, "public/get_expirations", currency="BTC")["future"]
+    assert first.partition("-")[2] not in expiries
+    [delivery] = bench.call(
+        conn, "public/get_last_settlements_by_currency", currency="BTC", type="delivery"
+    )["settlements"]
+    assert delivery["instrument_name"] == first
+    assert bench.call(conn, "public/subscribe", channels=[f"book.{first}.100ms"]) == []

@@ -106,6 +106,8 @@ def test_a_subaccount_reaches_no_account_but_its_own() -> None:
     listed = bench.call(conn, "private/get_subaccounts", with_portfolio=True)
     assert [row["username"] for row in listed] == ["bob"]
     assert listed[0]["portfolio"]["btc"]["balance"] == 0.9
+    details = bench.call(conn, "private/get_subaccounts_details", currency="BTC")
+    assert [row["uid"] for row in details] == [1002]
     peek = bench.error(conn, "private/get_positions", currency="BTC", subaccount_id=1001)
     assert peek["code"] == 13021
 
