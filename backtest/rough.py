@@ -77,7 +77,6 @@ class _Pit:
         if rested is not None:
             self._orders[sign, offset] = rested[0]
 
-
     def _rests(self, order_id: str) -> bool:
         order = self.house.exchange.order(self.house.account, order_id)
         return not isinstance(order, Refused) and order.state is OrderState.OPEN
