@@ -239,6 +239,9 @@ class Wire:
             self._unclear(now, order, current, name)
         elif current or unanswered_still:
             happening = _happening(context.verb, meaning)
+            if happening is Happening.PLACE_REFUSED and order.order_id is not None:
+                # A channel has shown it resting: one of the two is wrong.
+                happening = Happening.DOUBTED
             if happening is Happening.DOUBTED:
                 self._pause(now, order)
             if happening is Happening.CHANGE_REFUSED:
@@ -302,7 +305,7 @@ def _happening(verb: Verb, meaning: Meaning) -> Happening:
     """What a refusal says about the order."""
     if meaning is Meaning.UNKNOWN_OUTCOME:
         return Happening.UNCLEAR
-    if meaning is Meaning.UNPROVEN:
+    if meaning is Meaning.UNPROVEN or (verb is Verb.PLACE and meaning is Meaning.RETRY_LATER):
         return Happening.DOUBTED
     if verb is Verb.PLACE:
         return Happening.PLACE_REFUSED

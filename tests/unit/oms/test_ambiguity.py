@@ -17,6 +17,7 @@ from tests.unit.oms.rig import Rig
 
 UNPROVEN = (10028, 10047, 10050, 13666, 13777, 13888)
 UNKNOWN = (11094, 13028, 19_999)
+LATER = (10040, 10041, 11051, 13030)
 CLOSED = (10004, 10010, 11044)
 LOOK_UP = "private/get_order_state_by_label"
 ORDERS = ("private/buy", "private/edit", "private/cancel", "private/cancel_by_label", LOOK_UP)
@@ -50,7 +51,7 @@ def settled(rig: Rig) -> bool:
     return resting == rig.prices() and not open_ended and rig.halts == []
 
 
-@pytest.mark.parametrize("code", UNPROVEN + UNKNOWN)
+@pytest.mark.parametrize("code", UNPROVEN + UNKNOWN + LATER)
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_doubtful_answer_to_a_new_order_is_looked_up_and_never_doubled(
     code: int, executed: bool
@@ -68,6 +69,17 @@ def test_a_doubtful_answer_to_a_new_order_is_looked_up_and_never_doubled(
     rig.quote(bid=59_980.0, ask=None)
     rig.until(lambda: rig.prices() == [59_980.0] and settled(rig), 6.0)
     assert len(rig.requests("private/buy")) == (1 if executed else 2)
+
+
+@pytest.mark.parametrize("code", [10009, 10043, -32602])
+def test_a_new_order_that_was_seen_resting_is_not_believed_to_have_been_refused(code: int) -> None:
+    rig = Rig().live()
+    rig.belie("private/buy", code)
+    rig.tamper = lambda frame: [LATENCY] if told_alone(frame) else [2 * LATENCY]
+    rig.quote(ask=None)
+    rig.until(lambda: LOOK_UP in asked(rig, 0), 0.1)
+    rig.until(lambda: rig.changes()[-1].state is OrderState.OPEN, 1.0)
+    assert settled(rig)
 
 
 def told_alone(frame: bytes) -> bool:
