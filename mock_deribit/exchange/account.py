@@ -337,7 +337,7 @@ class Account:
         upl = sum(position.unrealized() for position in positions)
         initial, maintenance = self.initial_margin(currency), self.maintenance_margin(currency)
         deltas: dict[str, float] = {}
-        for position in positions:
+        for position in [position for position in positions if position.ever_held]:
             contract = position.contract
             index, amount = contract.instrument.index, contract.amount(position.lots)
             delta = contract.instrument.delta(amount, contract.valuation.mark)

@@ -16,8 +16,14 @@ from hypothesis import strategies as st
 from mock_deribit.rpc.catalogue import METHODS
 from mock_deribit.rpc.outbox import Close, Reply
 from tests.fuzz.hostile import ENVELOPES, PERP, SPOILT, Members, requests, well_meant
-from tests.support.exchange import Bench, Json
+from tests.support.exchange import SECRET, Json, WholeBench
 
+ACCOUNT = {
+    "name": "maker",
+    "client_id": "mock-maker",
+    "balances": {"BTC": 0.9, "ETH": 10.0, "USDC": 50_000.0},
+}
+PROTECTION = {"interval": 10, "frozen_time": 0, "max_quote_quantity": 5.0, "quantity_limit": 2.0}
 GENEROUS = {"matching_rate": 1e6, "matching_burst": 1e6, "non_matching_rate": 1e6,
             "non_matching_burst": 1e6}  # fmt: skip
 
@@ -30,27 +36,43 @@ class Range:
     """A mock with one account that has an order open, one filled and one cancelled."""
 
     def __init__(self) -> None:
-        self.bench = Bench(**GENEROUS)
-        self.conn = self.bench.login()
+        self.bench = WholeBench(accounts=[ACCOUNT], **GENEROUS)
+        self.conn = self._quoting()
         bid: Members = {"instrument_name": PERP, "amount": 10, "price": 59_000, "label": "quote"}
         opened = self.bench.call(self.conn, "private/buy", **bid)
         filled = self.bench.call(self.conn, "private/buy", **bid | {"price": 60_100})
         gone = self.bench.call(self.conn, "private/buy", **bid)
         self.bench.call(self.conn, "private/cancel", order_id=gone["order"]["order_id"])
+        for group in ({}, {"mmp_group": "default"}):
+            asked = {"index_name": "btc_usd", **PROTECTION, **group}
+            self.bench.call(self.conn, "private/set_mmp_config", **asked)
         placed = {"$open": opened, "$filled": filled, "$cancelled": gone}
-        self._ids = {word: reply["order"]["order_id"] for word, reply in placed.items()}
+        self._own = {word: reply["order"]["order_id"] for word, reply in placed.items()}
+        key = {
+            "grant_type": "client_credentials",
+            "client_id": "mock-maker",
+            "client_secret": SECRET,
+        }
+        session = self.bench.call(self.conn, "public/auth", **key, scope="session:range")
+        self._own["$refresh"] = session["refresh_token"]
+
+    def _quoting(self) -> int:
+        """A connection that may send mass quotes."""
+        conn = self.bench.login()
+        self.bench.call(conn, "private/enable_cancel_on_disconnect")
+        return conn
 
     def ledger(self) -> bytes:
         """All that is known of every account."""
         return msgspec.json.encode(self.bench.core.ledger(self.bench.now))
 
     def request(self, members: Members) -> bytes:
-        """The frame of a request, with the order ids that stand for it filled in."""
-        params = members["params"]
-        order_id = params.get("order_id")
-        if isinstance(order_id, str):
-            members = members | {"params": params | {"order_id": self._ids.get(order_id, order_id)}}
-        return json.dumps(members).encode()
+        """The frame of a request, with what `$…` stands for filled in."""
+        params = {
+            name: self._own.get(value, value) if isinstance(value, str) else value
+            for name, value in members["params"].items()
+        }
+        return json.dumps(members | {"params": params}).encode()
 
     def fire(self, frame: bytes) -> Json | None:
         """The answer to a frame, which is the only one; None where the socket was closed."""
@@ -61,7 +83,7 @@ class Range:
         ]
         answers = [text for text in texts if "method" not in text]
         if any(isinstance(effect, Close) for effect in effects):
-            self.conn = self.bench.login()
+            self.conn = self._quoting()
             return None
         answer: Json
         [answer] = answers
@@ -80,6 +102,22 @@ def check_answer(answer: Json) -> None:
         assert isinstance(error["code"], int)
         assert isinstance(error["message"], str)
         assert error["code"] != 11094, error
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_well_meant_request_of_every_method_is_granted_so_that_the_fire_reaches_it(
+    method: str,
+) -> None:
+    """A method that fails here wants a plausible value for one of its parameters."""
+    refusals = []
+    for number in range(12):
+        range_ = Range()
+        shot = {"id": 1, "method": method, "params": well_meant(method, number)}
+        answer = range_.fire(range_.request(shot))
+        if answer is None or "result" in answer:
+            return
+        refusals.append(answer["error"])
+    assert refusals == []
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

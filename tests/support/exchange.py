@@ -15,9 +15,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from mock_deribit.core import MockDeribit
-from mock_deribit.exchange.listing import Listing, btc_listings
+from mock_deribit.exchange.listing import Listing, btc_listings, venue_listings
 from mock_deribit.faults import Fault
 from mock_deribit.market.market import Market
+from mock_deribit.market.several import SeveralMarkets
 from mock_deribit.market.still import StillMarket
 from mock_deribit.rpc.outbox import Close, Effect, Reply
 from mock_deribit.settings import MockSettings
@@ -161,6 +162,16 @@ class Bench:
                     self.inbox[conn].append(json.loads(data))
                 case Close(conn=conn, code=code, reason=reason):
                     self.closes[conn] = (code, reason)
+
+
+class WholeBench(Bench):
+    """Everything the venue lists, and a market for each coin."""
+
+    def opened(self) -> Market:
+        return SeveralMarkets([self.market, StillMarket(3_000.0, "eth_usd")])
+
+    def listed(self) -> tuple[Listing, ...]:
+        return venue_listings(self.now)
 
 
 class Talker:

@@ -4,12 +4,8 @@ from typing import Any
 
 import pytest
 
-from mock_deribit.exchange.listing import Listing, venue_listings
 from mock_deribit.faults import Lock
-from mock_deribit.market.market import Market
-from mock_deribit.market.several import SeveralMarkets
-from mock_deribit.market.still import StillMarket
-from tests.support.exchange import Bench
+from tests.support.exchange import Bench, WholeBench
 
 BTC, ETH, LINEAR = "BTC-PERPETUAL", "ETH-PERPETUAL", "BTC_USDC-PERPETUAL"
 COINS = ("BTC", "ETH", "USDC")
@@ -23,16 +19,6 @@ BIDS: dict[str, dict[str, Any]] = {
     ETH: {"instrument_name": ETH, "amount": 1, "price": 2_960},
     LINEAR: {"instrument_name": LINEAR, "amount": 0.001, "price": 59_500},
 }
-
-
-class WholeBench(Bench):
-    """Everything the venue lists, and a market for each coin."""
-
-    def opened(self) -> Market:
-        return SeveralMarkets([self.market, StillMarket(3_000.0, "eth_usd")])
-
-    def listed(self) -> tuple[Listing, ...]:
-        return venue_listings(self.now)
 
 
 @pytest.fixture
