@@ -156,6 +156,17 @@ def test_a_sweep_stops_at_the_match_that_triggers_where_the_rules_say_so(
     assert floor.exchange.position("bob", PERPETUAL).size == -sold * COIN
 
 
+def test_a_taker_that_comes_upon_its_own_order_because_others_left_ends_there() -> None:
+    floor = opened(Rules(protection_acts="after_match"))
+    for coins in (1.5, 1.0):
+        offer(floor, coins)
+    own = floor.sell("alice", 600.0, COIN + 0.5)
+    taken = accepted(floor.send("alice", Side.BUY, 2.5 * COIN, COIN + 1.0)).order
+    assert (taken.filled_amount, taken.state) == (1.5 * COIN, OrderState.CANCELLED)
+    assert taken.cancel_reason == "order_overlap"
+    assert [order.order_id for order in floor.exchange.open_orders("alice")] == [own.order_id]
+
+
 def test_open_size_of_a_side_stays_within_the_quote_quantity() -> None:
     floor = opened()
     offer(floor, 3.0)
