@@ -8,8 +8,8 @@
     CRASH    470 % volatility, news every few minutes, sweeps that excite sweeps (12 March 2020)
     THIN     a third of the flow and of the depth
     BENIGN   nobody knows anything, and thirty sweeps an hour revert fully: here a simple maker earns
-    EXPIRY   NORMAL, opened 45 minutes before the nearest expiry
-    FUNDING  NORMAL, opened an hour before settlement with the perpetual far above the index
+    EXPIRY   NORMAL, for a clock that starts within the half hour of averaging before an expiry
+    FUNDING  NORMAL, but the perpetual opens far above the index, and those who are paid for it pull it back
 
 The share of a sweep that stays (`sweep_permanence`, rho) decides whether wide slow quotes can earn at all;
 it belongs beside every result.

@@ -36,7 +36,7 @@ _LOG_VARIANCE = (math.log(0.15), math.log(12.0))
 _FREEDOM = 2.6
 _STUDENT_DEVIATION = 1.76
 _STUDENT_MAX = 11.0
-OTHER_VARIANCE = 0.47
+OTHER_VARIANCE = 0.53
 """Of the variance over half a minute: what impact, sweeps, news and the book itself add, as calibrated."""
 _MEAN_MULTIPLIER = 1.52
 _KICKS = ((0.12, 2.0), (0.22, 20.0))
