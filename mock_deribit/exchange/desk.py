@@ -244,7 +244,8 @@ class Desk:
             lots = min(lots, order.filled + most)
             if not most:
                 return checks.NOT_REDUCING
-        takes = contract.book.crosses(order.sign, tick)
+        # What rests does not cross, and only what grows needs funds.
+        takes = tick != order.tick and contract.book.crosses(order.sign, tick)
         if post_only and takes:
             if reject:
                 return Change(tick, lots, post_only, reject, reduce_only, 0, True, False)
@@ -257,7 +258,7 @@ class Desk:
             place = (order.sign, left, tick)
             tag = Tag(group=order.group)
             refused = self._covered(now, account, contract, tag, place, but=order.order_id)
-        else:
+        elif lots > order.lots:
             refused = checks.margin(account, contract, order.sign, lots - order.lots)
         if refused is None and takes and self._overlap(account, contract, order.sign, tick, left):
             refused = checks.OVERLAP

@@ -62,9 +62,9 @@ class Exchange(Operations):
         comes back as a cancelled order with `cancel_reason` edit_post_only_reject."""
         self.advance(now)
         owner = self._accounts[account]
-        order = _resting(owner, order_id)
-        if isinstance(order, Refused):
-            return order
+        order = owner.orders.get(order_id)
+        if order is None:
+            return _missing(owner, order_id)
         if order.quote_id is not None:
             return checks.NOT_FOUND
         if owner.liquidating:
@@ -98,9 +98,9 @@ class Exchange(Operations):
         """Cancel one order (10004 unknown, 11044 already closed)."""
         self.advance(now)
         owner = self._accounts[account]
-        order = _resting(owner, order_id)
-        if isinstance(order, Refused):
-            return order
+        order = owner.orders.get(order_id)
+        if order is None:
+            return _missing(owner, order_id)
         contract = self._contracts[order.instrument.name]
         halted_too = self.rules.halted_takes_cancels
         refused = checks.state_for_cancel(contract, halted_too=halted_too)
@@ -264,10 +264,7 @@ class Exchange(Operations):
         return checks.UNKNOWN_INSTRUMENTS[self.rules.unknown_instrument_code]
 
 
-def _resting(account: Account, order_id: str) -> Order | Refused:
-    order = account.orders.get(order_id)
-    if order is not None:
-        return order
+def _missing(account: Account, order_id: str) -> Refused:
     return checks.NOT_OPEN if order_id in account.closed else checks.NOT_FOUND
 
 
