@@ -112,7 +112,7 @@ async def _rounds(args: argparse.Namespace, havoc: Havoc) -> Report:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("rounds", total=args.rounds)
         try:
-            await havoc.round(0, ())
+            await havoc.begin()
             for number in range(1, args.rounds + 1):
                 acts = acts_of(args.seed, number)
                 try:

@@ -11,12 +11,14 @@ is the exchange's to notice.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 
 import httpx
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from backtest.faults import PERPETUAL
 from backtest.invariants import Auditor, ExchangeLedger, ledger_of
 from console.cast import Cast
 from console.servers import NatsServer, Server, ValkeyServer
@@ -28,6 +30,8 @@ QUOTING_S = 45.0
 HEARD_S = 20.0
 GRACE_S = 1.5
 POLL_S = 0.05
+TRADE_S = 0.3
+SWEEP_BPS = 0.5
 CALM_S = 1.0
 """Of every round, so that the next one meets orders that rest and trades that come."""
 PULLED_BY = ("oms", "risk", "marketdata", "quoter", "broker", "state")
@@ -97,12 +101,29 @@ class Havoc:
         self._lease_s = params.risk.lease_ms / 1e3
         self._servers: dict[str, Server] = {"broker": nats, "state": redis}
         self._redis_url = redis.url
-        self._down: dict[str, None] = {}
+        self._trading: asyncio.Task[None] | None = None
         self._http = httpx.AsyncClient(base_url=cast.exchange["control"], timeout=10.0)
 
     async def close(self) -> None:
         """Let go of the control port."""
+        if self._trading is not None:
+            self._trading.cancel()
+            await asyncio.wait((self._trading,))
         await self._http.aclose()
+
+    async def begin(self) -> None:
+        """A market that moves little, so that nothing but us keeps quotes away, and somebody who trades
+        through us several times a second, so that every act meets fills."""
+        regime = {"fault": "set_regime", "regime": "BENIGN"}
+        (await self._http.post("/faults", json=regime)).raise_for_status()
+        await self._until(self._quotes, "the first quotes", QUOTING_S)
+        self._trading = asyncio.create_task(self._trade())
+
+    async def _trade(self) -> None:
+        for side in cycle(("buy", "sell", "sell", "buy")):
+            sweep = {"fault": "sweep", "instrument": PERPETUAL, "side": side, "bps": SWEEP_BPS}
+            (await self._http.post("/faults", json=sweep)).raise_for_status()
+            await asyncio.sleep(TRADE_S)
 
     async def ledger(self) -> ExchangeLedger:
         """The exchange's own record."""

@@ -54,7 +54,7 @@ async def _real(repetitions: int, params: Params) -> tuple[Row, ...]:
     away_s = params.risk.lease_ms / 1e3 + _AWAY_S
     with tempfile.TemporaryDirectory(prefix="mm-") as folder:
         async with standing(Path(folder)) as havoc:
-            await havoc.round(0, ())
+            await havoc.begin()
             for repetition in range(repetitions):
                 for number, target in enumerate(PULLED_BY):
                     act = Act(target, "killed", 0.0, away_s)
