@@ -129,6 +129,9 @@ class MockSettings(BaseModel):
     rules: dict[str, bool | int | float | str] = Field(
         default={}, description="choices for what Deribit leaves open: name=value ..."
     )
+    backlog_mb: float = Field(
+        default=16, gt=0, le=1_024, description="unread by a client before it is cut off"
+    )
     connections_max: int = Field(default=32, ge=1, description="sockets of one address")
 
     @model_validator(mode="after")

@@ -57,8 +57,12 @@ class Port(asyncio.Protocol):
     """One connection. `sockets` is None where only HTTP is spoken."""
 
     def __init__(
-        self, serve: Callable[[HttpRequest], HttpAnswer | None], sockets: SocketOwner | None
+        self,
+        serve: Callable[[HttpRequest], HttpAnswer | None],
+        sockets: SocketOwner | None,
+        backlog_bytes_max: int = BACKLOG_BYTES_MAX,
     ) -> None:
+        self._backlog_bytes_max = backlog_bytes_max
         self._serve = serve
         self._sockets = sockets
         self._http = h11.Connection(h11.SERVER)
@@ -136,7 +140,7 @@ class Port(asyncio.Protocol):
         else:
             self._socket.send_text(frame)
             self._write(self._socket)
-        if self._transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
+        if self._transport.get_write_buffer_size() > self._backlog_bytes_max:
             self._transport.abort()
 
     def close(self, code: int, reason: str) -> None:

@@ -82,7 +82,10 @@ class MockServer:
         self.core = MockDeribit(now, settings, settings.listings(now), market, self._script)
         self.clock = ExchangeClock(self._real, start, settings.clock_speed)
         self._control = Control(self.core, self.clock)
-        port = await self._bind(lambda: Port(self._face, self), settings.host, settings.port)
+        backlog = int(settings.backlog_mb * 2**20)
+        port = await self._bind(
+            lambda: Port(self._face, self, backlog), settings.host, settings.port
+        )
         control = await self._bind(
             lambda: Port(self._operate, None), settings.control_host, settings.control_port
         )

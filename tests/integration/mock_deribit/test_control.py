@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mock_deribit.exchange.engine import Exchange
+from mock_deribit.shell.fixture import running
 from mock_deribit.shell.server import MockServer
 from shared.kernel import Nanos
 from shared.units import MILLISECOND
@@ -94,6 +95,28 @@ async def test_a_line_that_is_dead_in_both_directions_answers_no_ping(
         async with asyncio.timeout(DEADLINE_S):
             with pytest.raises(ConnectionClosed, match="keepalive ping timeout"):
                 await socket.recv()
+
+
+async def ask_without_end(socket: ClientConnection) -> None:
+    """Request upon request, and no answer read."""
+    ask = f'{{"id":1,"method":"public/get_order_book","params":{{"instrument_name":"{PERP}"}}}}'
+    while True:
+        await socket.send(ask)
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_no_other() -> None:
+    settings = {"backlog_mb": 0.1, "non_matching_rate": 1e6, "non_matching_burst": 1e6}
+    async with (
+        running(**settings) as exchange,
+        await talk(exchange.address) as other,
+        connect(
+            exchange.address.websocket, max_queue=1, ping_interval=None, compression=None
+        ) as socket,
+    ):
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(ConnectionClosed):
+                await ask_without_end(socket)
+        assert await other.call("public/test")
 
 
 async def test_an_order_sent_over_http_whose_answer_is_lost_rests(
