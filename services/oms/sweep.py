@@ -70,9 +70,9 @@ class Sweep:
         """Look after everything that should be gone."""
         refusal = self._permission.refusal_anywhere(now)
         if refusal is None:
-            self._doubt, self._command_id = None, ""
-            self._since, self._asked, self._gone = {}, {}, {}
-            self._is_silent = False
+            if self._doubt is not None or self._since:
+                self._doubt, self._command_id, self._is_silent = None, "", False
+                self._since, self._asked, self._gone = {}, {}, {}
             return
         quotes = [order for order in self._orders.alive() if order.purpose is Purpose.QUOTE]
         for order in quotes:

@@ -282,6 +282,7 @@ def test_a_burst_of_quotes_leaves_credits_for_every_cancel() -> None:
 
 def test_comfort_waits_for_credits_and_is_done_when_they_come_back() -> None:
     rig = Rig(changes={"oms.burst": 8, "oms.rate_per_s": 2, "oms.reserve": 6}).live()
+    rig.pass_time(5.0)
     rig.quote()
     rig.pass_time(0.01)
     rig.quote(bid=59_995.0, ask=60_005.0)
@@ -293,8 +294,10 @@ def test_comfort_waits_for_credits_and_is_done_when_they_come_back() -> None:
 
 def test_an_order_too_near_is_cancelled_when_no_credit_is_left_to_move_it() -> None:
     rig = Rig(changes={"oms.burst": 8, "oms.rate_per_s": 1, "oms.reserve": 6}).live()
+    rig.pass_time(10.0)
     rig.quote()
     rig.pass_time(0.01)
+    assert len(rig.book()) == 2
     rig.quote(bid=59_970.0, ask=60_000.5)
     rig.pass_time(0.01)
     rig.quote(bid=59_970.0, ask=60_020.0)
