@@ -25,6 +25,7 @@ from shared.messages import Filled, Liquidity, Position, Ticker
 from shared.units import HOUR
 
 FUNDING_PERIOD = Nanos(8 * HOUR)
+_TOLD_KEPT = 10_000
 _SAME_AMOUNT = 1e-9
 
 
@@ -61,9 +62,18 @@ class Attribution:
     def __init__(self) -> None:
         self.parts = Parts()
         self.holdings: dict[str, Holding] = {}
+        self._told: dict[str, None] = {}
 
     def filled(self, fill: Filled, spec: Instrument, mid: float) -> None:
-        """One trade of ours. Before the first position report nothing is known to add it to."""
+        """One trade of ours. Before the first position report nothing is known to add it to.
+
+        An OMS that died between telling a fill and storing it leaves its successor to find it anew.
+        """
+        if fill.recovered and fill.trade_id in self._told:
+            return
+        self._told[fill.trade_id] = None
+        if len(self._told) > _TOLD_KEPT:
+            del self._told[next(iter(self._told))]
         holding = self.holdings.get(fill.instrument)
         if holding is None:
             return

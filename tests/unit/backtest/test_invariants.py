@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from backtest.invariants import RULES, Auditor, ExchangeLedger
@@ -293,11 +294,24 @@ def test_a_good_day_breaks_no_rule_and_tests_every_one() -> None:
             ),
         ),
         ("fills_once", lambda: audited((3, fill()), (3, fill()))),
+        (
+            "fills_once",
+            lambda: audited(
+                (3, fill()), (3, msgspec.structs.replace(fill(), recovered=True, amount=10.0))
+            ),
+        ),
         ("pnl_adds_up", lambda: audited((4, pnl(total=1e-4)))),
     ],
 )
 def test_a_broken_rule_is_seen(rule: str, story: Callable[[], Auditor]) -> None:
     assert broken(story()) == [rule]
+
+
+def test_a_fill_that_a_new_oms_finds_anew_is_the_same_fill() -> None:
+    again = msgspec.structs.replace(fill(), recovered=True)
+    auditor = audited((3, fill()), (4, again))
+    assert broken(auditor) == []
+    assert auditor.counts["fills_told_again"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Attribution: whatever the path of fills and prices, the parts sum to the mark-to-market profit."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,15 @@ def test_a_maker_buying_below_the_mid_earns_spread_and_a_taker_pays_hedge() -> N
     assert attribution.parts.hedge == pytest.approx(-6_000 * (1 / 59_995 - 1 / 60_000))
     assert attribution.parts.fees == 1e-6
     assert attribution.parts.inventory == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_fill_that_a_new_oms_finds_anew_is_counted_once() -> None:
+    attribution = opened()
+    told = fill(NOON, Side.BUY, 6_000.0, 59_990.0, fee=1e-6)
+    attribution.filled(told, SPEC, 60_000.0)
+    attribution.filled(msgspec.structs.replace(told, recovered=True), SPEC, 60_000.0)
+    assert attribution.holdings[PERPETUAL].amount == 6_000.0
+    assert attribution.parts.fees == 1e-6
 
 
 def test_a_mark_that_differs_from_the_mid_is_inventory_and_not_spread() -> None:
