@@ -21,7 +21,7 @@ from shared.units import from_seconds
 
 _KERNELS = ((0.25, 0.012), (0.53, 4.0), (0.06, 60.0))
 _BURST_SECONDS = 0.1
-_STAYS = 0.55
+_STAYS = 0.5
 _LIVE = 5
 _CHILDREN_TAIL = 1.05
 _CHILDREN_LEAST = 2.0

@@ -8,7 +8,7 @@ several ticks as it does on the venue, where makers price off the same outside r
     drift  a move goes on: a tenth of it within seconds and a third within a minute, so that realised
            volatility rises from 1 s to 5 min as on the tape; `drift` is what is still to come, a second
     flow   0.26 bp * (net taker USD / 10,000)^0.4 follows taker flow; 25 % of it decays in 20 s
-    news   rarely 20 to 80 bp, a tenth at once and the rest as drift, with a minute of excitement
+    news   rarely 20 to 80 bp, a twentieth at once and the rest as drift, with a minute of excitement
 
 The next move's shape is drawn one move ahead: `lean` is what well-connected makers sense of it and of the
 drift, and show by leaning their sizes. The exogenous part draws from streams that no trade can touch.
@@ -39,7 +39,8 @@ _STUDENT_MAX = 11.0
 OTHER_VARIANCE = 0.53
 """Of the variance over half a minute: what impact, sweeps, news and the book itself add, as calibrated."""
 _MEAN_MULTIPLIER = 1.52
-_KICKS = ((0.12, 2.0), (0.22, 20.0))
+_KICKS = ((0.12, 2.0), (0.22, 20.0), (0.0, 60.0))
+"""What follows a move: share and memory in seconds. The last is for news, which moves do not feed."""
 _HORIZON_SECONDS = 30.0
 _LEAN_NEXT, _LEAN_DRIFT, _LEAN_MOST = 0.45, 0.8, 2.0
 _FLOW_BPS, _FLOW_POWER = 0.26, 0.4
@@ -47,7 +48,7 @@ _FLOW_USD = 10_000.0
 _FLOW_CAP = 10.0
 _FLOW_TRANSIENT = 0.25
 _TRANSIENT_SECONDS = 20.0
-_NEWS_BPS, _NEWS_AT_ONCE = (20.0, 80.0), 0.1
+_NEWS_BPS, _NEWS_AT_ONCE = (20.0, 80.0), 0.05
 _EXCITED = 4.0
 
 
