@@ -111,7 +111,7 @@ class CoinFlipper:
 
 
 class Clairvoyant:
-    """Knows where the price was a second later in a run without it, and takes when that pays its fee."""
+    """Knows how the price moved in the next second of a run without it, and takes when that pays its fee."""
 
     name = "clairvoyant"
     latency = Nanos(2 * MILLISECOND)
@@ -124,6 +124,6 @@ class Clairvoyant:
 
     def decide(self, view: View) -> Wish:
         """With the move, when it is large enough."""
-        ahead = self._path.at(view.now + SECOND)
-        bps = (ahead / view.mid - 1.0) / BPS if ahead is not None else 0.0
+        here, ahead = self._path.at(view.now), self._path.at(view.now + SECOND)
+        bps = (ahead / here - 1.0) / BPS if here is not None and ahead is not None else 0.0
         return Wish(take=(bps > self._needs) - (bps < -self._needs))
