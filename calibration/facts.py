@@ -162,7 +162,7 @@ def facts_of(volatility: float) -> tuple[Fact, ...]:
         Fact("returns", "autocorrelation of minutes", _pair("minutes"), -0.1, 0.1, DAILY),
         Fact("tails", "kurtosis of 1 s", lambda t: t.kurtosis("return 1"), 8, 40, INVERSE),
         Fact("tails", "kurtosis of 60 s", lambda t: t.kurtosis("return 60"), 5, None, TAPE),
-        Fact("tails", "|1 s| correlated 60 s later", _pair("calm and storm"), 0.03, None, INVERSE),
+        Fact("tails", "size of 1 s moves, 60 s later", _pair("calm and storm"), 0.03, None, INVERSE),
         *_impact_facts(),
     )  # fmt: skip
 

@@ -40,7 +40,7 @@ def facts() -> tuple[Fact, ...]:
     return (
         Fact(probe, f"{TOUCH}: 5 s mark-out, bp", _mean(TOUCH, 5), -1.8, -0.5, "tape"),
         Fact(probe, f"{TOUCH}: runs that lose", _losers(TOUCH), 0.9, None, "fees"),
-        *(Fact(probe, f"{name}: 5 s mark-out, bp", _mean(name, 5), None, -1e-9, "tape")
+        *(Fact(probe, f"{name}: 5 s mark-out, bp", _mean(name, 5), None, 0.0, "tape")
           for name in FIXED.values()),
         Fact(probe, "1 ms instead of 30: better by, bp", _faster, 0.0, 0.5, "tape"),
         *(Fact(BENIGN, f"{name}: gross, deviations over 0", _surely(f"{BENIGN}/{name}"), 1.96, None)
@@ -48,7 +48,7 @@ def facts() -> tuple[Fact, ...]:
         *(Fact(STILL, f"{name}: 5 s mark-out, bp", _mean(f"{STILL}/{name}", 5), -0.5, 0.5)
           for name in SKEWED.values()),
         Fact("taker", "coin flip: 5 s mark-out + half spread", _coin, -0.2, 0.2),
-        Fact("taker", "clairvoyant: 5 s mark-out - fee", _clairvoyant, 1e-9, None),
+        Fact("taker", "clairvoyant: 5 s mark-out - fee", _clairvoyant, 0.0, None),
     )  # fmt: skip
 
 
