@@ -63,6 +63,8 @@ class Director:
             case Silence() | Slow() | Rain():
                 self._change_weather(fault, self._end(fault.ms))
             case BrokerDown(store_lost=lost):
+                if lost:
+                    self._world.forget_events()
                 for part in faults.PARTS:
                     self._sever(part, "bus", self._back(fault.ms, stream), not lost)
             case StateDown(flushed=flushed):

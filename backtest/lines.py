@@ -58,6 +58,10 @@ class Around(Protocol):
         """Take a message to the other processes."""
         ...
 
+    def recalled(self, kind: type[Message]) -> Message | None:
+        """The last of its kind that the event stream holds."""
+        ...
+
     def note_halt(self, process: Any, core: str, reason: str) -> None:
         """A core halted."""
         ...

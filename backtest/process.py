@@ -21,7 +21,7 @@ from shared.kernel import (
     Message,
     Nanos,
 )
-from shared.subjects import TOPICS, is_heard
+from shared.subjects import RECALLS, TOPICS, is_heard
 
 CLOCK_SLEW = 100
 """A clock that is fast is drawn back by one part in this many of the time passed."""
@@ -46,6 +46,7 @@ class Process:
         self.dispatcher: Dispatcher
         self._armed = Nanos(0)
         self._down: dict[str, bool] = {"bus": True, "state": True}
+        self._joined = False
         self._unsaid: list[Message] = []
         self._unheard: list[Message] = []
         self._unstored: dict[str, str] = {}
@@ -148,6 +149,9 @@ class Process:
         if self.hangs(self.mend, link):
             return
         self._down[link] = False
+        if link == "bus" and not self._joined:
+            self._joined = True
+            self._recall()
         if link == "state":
             self._stored |= self._unstored
             self.around.state.update(self._stored)
@@ -160,6 +164,14 @@ class Process:
             for message in late:
                 self.around.carry(self, message)
         self.dispatcher.deliver_all(LinkUp(link=link))
+
+    def _recall(self) -> None:
+        """Before the bus is up for the first time: the last words that the event stream holds."""
+        for core in self.dispatcher.cores:
+            for kind in RECALLS.get(core.name, ()):
+                message = self.around.recalled(kind)
+                if message is not None:
+                    self.dispatcher.deliver(core.name, message)
 
     def hears(self, message: Message) -> bool:
         """Whether any core here takes this type of message."""

@@ -122,7 +122,7 @@ class _Simulation:
             grace_ms=4_000,
             unexplained_max_btc=params.risk.unexplained_max_btc,
             kill_heard_ms=params.risk.lease_ms + 2_000,
-            drift=0.5,
+            drift=math.inf,
         )
         self._witness = Witness(auditor, params, MAKER)
         self._stage = Stage(

@@ -178,6 +178,7 @@ class World:
         self._paths: dict[str, Path] = {}
         self._checks: list[Callable[[World], None]] = []
         self._routes: dict[tuple[str, type[Message]], list[tuple[Process, Path]]] = {}
+        self._last_said: dict[type[Message], Message] = {}
 
     @property
     def steps(self) -> int:
@@ -291,12 +292,22 @@ class World:
                 if process is not sender and process.hears(message)
             ]
         lossy = TOPICS[type(message)].kind == "data"
+        if not lossy:
+            self._last_said[type(message)] = message
         for process, path in self._routes[route]:
             slow = sender.weather.extra(self.now, "bus") + process.weather.extra(self.now, "bus")
             held = max(sender.weather.not_before("bus"), process.weather.not_before("bus"))
             at = path.arrival(self.now, slow, held)
             for arrival in process.weather.scatter(path, self.now, at) if lossy else (at,):
                 self.schedule(arrival, process.hear, message)
+
+    def recalled(self, kind: type[Message]) -> Message | None:
+        """The last of its kind that the event stream holds."""
+        return self._last_said.get(kind)
+
+    def forget_events(self) -> None:
+        """The broker has lost its event stream."""
+        self._last_said.clear()
 
     def note_halt(self, process: Process, core: str, reason: str) -> None:
         """A core halted: its process ends as soon as the running step is over."""

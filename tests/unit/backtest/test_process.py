@@ -3,8 +3,8 @@
 from backtest.latency import Constant, Latencies
 from backtest.weather import Rain
 from backtest.world import World
-from shared.kernel import Effects, Event, Nanos, Publish, Started, Store, Wake, WakeAt
-from shared.messages import FeedState, FeedStatus
+from shared.kernel import Effects, Event, LinkUp, Nanos, Publish, Started, Store, Wake, WakeAt
+from shared.messages import FeedState, FeedStatus, Lease, Mode
 from shared.units import MILLISECOND, SECOND
 from tests.support.toys import Listener, refusal
 
@@ -163,3 +163,34 @@ def test_rain_loses_doubles_and_scatters_data_and_leaves_events_alone() -> None:
     assert len(seen) > len(dict.fromkeys(seen))
     assert seen != sorted(seen)
     assert numbers(oms) == [10 * n for n in range(900)]
+
+
+def test_a_new_process_is_told_the_last_words_that_the_event_stream_holds() -> None:
+    def granting(now: Nanos, event: Event) -> Effects:
+        return (Publish(lease(now)),) if isinstance(event, Started) else ()
+
+    world = world_of(Listener("risk", granting))
+    world.run_until(at(10))
+    world.kill("risk")
+    successor = Listener("risk")
+    world.host(successor)
+    assert successor.messages() == [lease(START)]
+    assert successor.events[-1] == LinkUp(link="bus")
+    world.kill("risk")
+    world.forget_events()
+    forgetful = Listener("risk")
+    world.host(forgetful)
+    assert forgetful.messages() == []
+
+
+def lease(now: Nanos) -> Lease:
+    """A lease that is not granted."""
+    return Lease(
+        ts=now,
+        number=1,
+        mode=Mode.KILLED,
+        granted=False,
+        reason="test",
+        until=now,
+        hard_limit=0.3,
+    )
