@@ -12,7 +12,7 @@ from mock_deribit.exchange.messages import OrderState
 from mock_deribit.faults import CloseSockets, Cut, HalfOpen, SocketFault
 from mock_deribit.faults.armed import Armed
 from mock_deribit.rpc.dispatch import Answered
-from mock_deribit.rpc.hub import Frame
+from mock_deribit.rpc.hub import Frame, LateReply
 from mock_deribit.rpc.outbox import CUT, Close, Effect, Outbox, Reply
 from mock_deribit.rpc.session import Session
 from mock_deribit.rpc.venue import Venue
@@ -144,6 +144,9 @@ class Sockets:
                 session.heartbeat.busy()
             if at_once:
                 self._outbox.put_now(Reply(frame.conn, frame.data))
+            elif isinstance(frame, LateReply):
+                due = self._outbox.slot(now, frame.conn, frame.lane, self._delay())
+                self._put(now, session, frame.lane, due, frame.channel, frame.at(due))
             else:
                 self._say(now, session, frame.channel, frame.data)
 

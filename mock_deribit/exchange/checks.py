@@ -116,6 +116,11 @@ def edit(
     return refused
 
 
+def lock(account: Account) -> Refused | None:
+    """An account under liquidation may only cancel."""
+    return ACCOUNT_LOCKED if account.liquidating else None
+
+
 def state_for_orders(contract: Contract) -> Refused | None:
     """New orders and edits are taken only by an open book."""
     if contract.locked:
@@ -247,12 +252,17 @@ def self_match(
     if account.self_match is _CANCEL_MAKER:
         return ""
     left, name, extended = lots, account.name, account.self_match_extended
+    level, hidden = 0, 0
     for maker in contract.book.reach(sign, tick):
+        # What a level hides trades after all that it shows, and before the next level.
+        if maker.tick != level:
+            level, left, hidden = maker.tick, left - hidden, 0
         if left <= 0:
             break
         if maker.account == name or (extended and kin(account, maker.account)):
             return overlap(account.name, maker.account)
         left -= maker.visible
+        hidden += maker.hidden
     return ""
 
 

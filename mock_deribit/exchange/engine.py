@@ -205,9 +205,7 @@ class Exchange(Operations):
         """Place, amend and cancel many quotes (13902, 13042, 13043 or 13040 as a whole)."""
         self.advance(now)
         owner = self._accounts[account]
-        return (
-            checks.ACCOUNT_LOCKED if owner.liquidating else self._quotes.quote(now, owner, request)
-        )
+        return checks.lock(owner) or self._quotes.quote(now, owner, request)
 
     def cancel_quotes(
         self, now: Nanos, account: str, chosen: QuoteFilter, *, freeze: bool = False
@@ -234,7 +232,7 @@ class Exchange(Operations):
             now,
             owner.name,
             contract,
-            lambda at: self._lock_of(owner) or self._desk.place(at, owner, contract, request),
+            lambda at: checks.lock(owner) or self._desk.place(at, owner, contract, request),
             label=request.label,
             size=("", request.side.sign, size) if request.mmp else None,
         )
@@ -243,22 +241,20 @@ class Exchange(Operations):
         self, now: Nanos, owner: Account, contract: Contract, order: Order, edit: OrderEdit
     ) -> Placed | Refused | Held:
         change = self._desk.change(now, owner, contract, order, edit)
-        if isinstance(change, Refused) or not change.takes:
+        if isinstance(change, Refused):
+            return change
+        self._hold.supersede(now, order.order_id)
+        if not change.takes:
             return self._desk.edit(now, owner, contract, order, edit)
 
         def act(at: Nanos) -> Placed | Refused:
             if order.state is not OrderState.OPEN:
                 return checks.NOT_OPEN
-            return self._lock_of(owner) or self._desk.edit(at, owner, contract, order, edit)
+            return checks.lock(owner) or self._desk.edit(at, owner, contract, order, edit)
 
         return self._hold.put(
-            now, owner.name, contract, act, label=order.label, order_id=order.order_id
+            now, owner.name, contract, act, label=order.label, target=order.order_id
         )
-
-    @staticmethod
-    def _lock_of(owner: Account) -> Refused | None:
-        """An account that was locked meanwhile may not act any more."""
-        return checks.ACCOUNT_LOCKED if owner.liquidating else None
 
     def _unknown_instrument(self) -> Refused:
         return checks.UNKNOWN_INSTRUMENTS[self.rules.unknown_instrument_code]

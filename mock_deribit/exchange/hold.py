@@ -3,7 +3,8 @@
 On a book that is not exempt, an order, edit or quote that would match on arrival is checked, put aside for
 the book's hold time and then carried out as if it had just arrived, whatever the book is by then. Within a
 book the order of arrival is kept. Cancels and requests that only rest are never delayed; a cancel-all takes
-the requests that still wait (13666), and of two edits of one order the earlier gives way (13777).
+the requests that still wait (13666), and a newer edit of the same order, or a newer quote of the same side,
+those that wait for it (13777), whether it has to wait itself or not.
 
 Source: Deribit's speed bump announcement of 2026 and the error table.
 """
@@ -24,7 +25,7 @@ Act = Callable[[Nanos], Placed | Refused]
 class _Waiting:
     """A request in the hold."""
 
-    __slots__ = ("account", "act", "contract", "label", "order_id", "size")
+    __slots__ = ("account", "act", "contract", "label", "size", "target")
 
     def __init__(
         self,
@@ -32,14 +33,14 @@ class _Waiting:
         contract: Contract,
         act: Act,
         label: str,
-        order_id: str | None,
+        target: str,
         size: tuple[str, int, float] | None,
     ) -> None:
         self.account = account
         self.contract = contract
         self.act = act
         self.label = label
-        self.order_id = order_id
+        self.target = target
         self.size = size
 
 
@@ -61,19 +62,15 @@ class Hold:
         act: Act,
         *,
         label: str = "",
-        order_id: str | None = None,
+        target: str = "",
         size: tuple[str, int, float] | None = None,
     ) -> Held:
-        """Let a request wait. `order_id`: it edits this order; `size`: (group, sign, base coins) of a
-        protected one, which count as open while they wait."""
-        if order_id is not None:
-            for ticket, waiting in list(self.waiting.items()):
-                if waiting.order_id == order_id:
-                    self._end(now, ticket, checks.SUPERSEDED)
+        """Let a request wait. `target`: what it changes, see `supersede`; `size`: (group, sign, base
+        coins) of a protected one, which count as open while they wait."""
         self._tickets += 1
         due = Nanos(max(now + contract.hold, self._last.get(contract.name, 0)))
         self._last[contract.name] = due
-        self.waiting[self._tickets] = _Waiting(account, contract, act, label, order_id, size)
+        self.waiting[self._tickets] = _Waiting(account, contract, act, label, target, size)
         heappush(self._due, (due, self._tickets))
         return Held(self._tickets)
 
@@ -91,6 +88,12 @@ class Hold:
         answer = waiting.act(now)
         ended = HoldEnded(ts=now, account=waiting.account, ticket=ticket, answer=answer)
         self._outbox.tell_at(place, ended)
+
+    def supersede(self, now: Nanos, target: str) -> None:
+        """A newer request changes the same order or quote: what waits to do so gives way."""
+        for ticket, waiting in list(self.waiting.items()):
+            if waiting.target == target:
+                self._end(now, ticket, checks.SUPERSEDED)
 
     def withdraw(
         self,

@@ -65,21 +65,28 @@ class MassQuote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuoteError(msgspec.Struct, frozen=True, kw_only=True):
-    """A side that was refused; what it had resting is gone. One that had waited in the hold no longer
-    knows its side."""
+    """A side that was refused; what it had resting is gone."""
 
-    instrument: str | None = None
-    side: Side | None = None
+    instrument: str
+    side: Side
     refused: Refused
 
 
+class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
+    """A side that waits in the hold, under this ticket."""
+
+    instrument: str
+    side: Side
+    ticket: int
+
+
 class MassQuoted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a mass quote, side by side. `held`: tickets of the sides that wait in the hold."""
+    """What became of a mass quote, side by side."""
 
     orders: tuple[OrderView, ...]
     trades: tuple[UserTrade, ...]
     errors: tuple[QuoteError, ...]
-    held: tuple[int, ...] = ()
+    held: tuple[HeldSide, ...] = ()
 
 
 class QuoteFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.desk import Desk, Tag
 from mock_deribit.exchange.hold import Hold
 from mock_deribit.exchange.maker_messages import (
+    HeldSide,
     MassQuote,
     MassQuoted,
     Quote,
@@ -51,15 +52,16 @@ class _Answers:
         self.orders: list[OrderView] = []
         self.trades: list[UserTrade] = []
         self.errors: list[QuoteError] = []
-        self.held: list[int] = []
+        self.held: list[HeldSide] = []
 
     def take(self, quote: Quote, side: Side, answer: Placed | Refused | Held | None) -> None:
         match answer:
             case Placed():
                 self.orders.append(answer.order)
                 self.trades.extend(answer.trades)
-            case Held():
-                self.held.append(answer.ticket)
+            case Held(ticket=ticket):
+                held = HeldSide(instrument=quote.instrument, side=side, ticket=ticket)
+                self.held.append(held)
             case Refused():
                 error = QuoteError(instrument=quote.instrument, side=side, refused=answer)
                 self.errors.append(error)
@@ -154,6 +156,7 @@ class QuoteDesk:
     ) -> Placed | Refused | Held | None:
         """Place, amend or cancel one side; None: there was nothing to cancel."""
         contract = self._contracts[quote.instrument]
+        self._hold.supersede(now, _target(account, request, contract, side))
         resting = account.quotes.get((request.group, contract.name, side.sign))
         if asked.amount == 0.0:
             if resting is None:
@@ -161,10 +164,7 @@ class QuoteDesk:
             return Placed(self._desk.cancel(now, account, contract, resting, "user_request"), ())
         if resting is None:
             return self._new(now, account, contract, request, quote, side, asked)
-        answer = self._amend(now, account, contract, request, quote, resting, asked)
-        if isinstance(answer, Refused) and resting.state is OrderState.OPEN:
-            self._desk.cancel(now, account, contract, resting, "user_request")
-        return answer
+        return self._amend(now, account, contract, request, quote, resting, asked)
 
     def _new(
         self,
@@ -198,7 +198,10 @@ class QuoteDesk:
                     now,
                     account.name,
                     contract,
-                    lambda at: self._desk.place(at, account, contract, order, tag),
+                    lambda at: (
+                        checks.lock(account) or self._desk.place(at, account, contract, order, tag)
+                    ),
+                    target=_target(account, request, contract, side),
                     size=(request.group, side.sign, size),
                 )
         return self._desk.place(now, account, contract, order, tag)
@@ -231,6 +234,7 @@ class QuoteDesk:
             answer = self._desk.edit(at, account, contract, resting, edit, idle_keeps_place=another)
             if isinstance(answer, Refused):
                 resting.quote_id, resting.quote_set_id = quote_ids
+                self._desk.cancel(at, account, contract, resting, "user_request")
             elif answer.order.cancel_reason == "edit_post_only_reject":
                 return checks.POST_ONLY_REJECT
             return answer
@@ -238,8 +242,14 @@ class QuoteDesk:
         if contract.hold:
             change = self._desk.change(now, account, contract, resting, edit)
             if not isinstance(change, Refused) and change.takes:
-                return self._hold.put(now, account.name, contract, act, order_id=resting.order_id)
+                target = _target(account, request, contract, resting.side)
+                return self._hold.put(now, account.name, contract, act, target=target)
         return act(now)
+
+
+def _target(account: Account, request: MassQuote, contract: Contract, side: Side) -> str:
+    """One side of an instrument in a group, as the hold calls it."""
+    return f"{account.name} {request.group} {contract.name} {side.sign}"
 
 
 def _fits(order: Order, chosen: QuoteFilter) -> bool:

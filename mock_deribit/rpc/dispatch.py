@@ -27,7 +27,7 @@ from mock_deribit.rpc.hub import Frame
 from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.session import Session
 from mock_deribit.rpc.text import encode
-from mock_deribit.rpc.venue import Call, Method, Venue, Waiting
+from mock_deribit.rpc.venue import Call, Method, Sent, Venue, Waiting
 from shared.kernel import Nanos
 from shared.units import MICROSECOND
 
@@ -194,7 +194,7 @@ class Dispatcher:
         except RpcError as error:
             response = Response(request.id, error=error)
         if call.waiting is not None:
-            self._keep(now, request, call.waiting)
+            self._keep(now, request, call.waiting, queue)
         private = request.method.startswith("private/")
         return Answered(
             method=request.method,
@@ -206,10 +206,14 @@ class Dispatcher:
             queue=queue,
         )
 
-    def _keep(self, now: Nanos, request: _Request, waiting: Waiting) -> None:
+    def _keep(self, now: Nanos, request: _Request, waiting: Waiting, lane: str) -> None:
         """Let a request wait for the end of its holds."""
-        waiting.method = request.method
-        waiting.respond = lambda at, run: _response(request.id, run).text(now, at)
+
+        def respond(run: Callable[[], object]) -> Sent:
+            response = _response(request.id, run)
+            return lambda sent: response.text(now, sent).encode()
+
+        waiting.method, waiting.lane, waiting.respond = request.method, lane, respond
         for ticket in waiting.tickets:
             self._venue.held[ticket] = waiting
 

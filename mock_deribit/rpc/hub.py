@@ -1,5 +1,7 @@
 """Owns the subscriptions: which socket hears which channel, and when batched channels speak."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from mock_deribit.exchange.engine import Exchange
@@ -28,6 +30,14 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     conn: int
     channel: str
     data: bytes
+
+
+class LateReply(Frame, frozen=True, gc=False):
+    """The response of a request that was held, as it reads if it leaves at once. `at` is its text for a
+    later moment, `lane` the one in which replies of its kind leave."""
+
+    lane: str
+    at: Callable[[Nanos], bytes]
 
 
 class _Live:

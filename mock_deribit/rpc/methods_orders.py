@@ -10,7 +10,6 @@ from mock_deribit.exchange.messages import (
     Held,
     OrderEdit,
     OrderRequest,
-    OrderState,
     OrderType,
     Placed,
     Refused,
@@ -125,9 +124,8 @@ def _placed(call: Call, answer: Placed | Refused | Held) -> object:
         return None
     placed = taken(answer)
     order = placed.order
-    adopted = not order.replaced or call.venue.rules.adopt_edited
-    if call.session is not None and order.state is OrderState.OPEN and adopted:
-        call.session.orders[order.order_id] = call.account
+    if call.session is not None:
+        call.venue.adopt(call.session, order, call.account)
     listing = call.venue.listed(order.instrument)
     user_id = call.venue.user_ids[call.account]
     return {

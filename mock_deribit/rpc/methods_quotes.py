@@ -12,7 +12,7 @@ from mock_deribit.exchange.maker_messages import (
     QuoteFilter,
     QuoteSide,
 )
-from mock_deribit.exchange.messages import OrderState, OrderView, Placed, Refused, UserTrade
+from mock_deribit.exchange.messages import OrderView, Placed, Refused, UserTrade
 from mock_deribit.rpc import wire, wire_quotes
 from mock_deribit.rpc.errors import invalid_params, too_many_quotes
 from mock_deribit.rpc.methods_cancel import by_book
@@ -115,23 +115,28 @@ def _mass_quote(call: Call) -> object:
     if not call.venue.purse(call.account).take(call.now, "quotes", sides):
         raise too_many_quotes()
     quoted = taken(call.venue.exchange.mass_quote(call.now, call.account, request))
-    if quoted.held and waits:
+    tickets = tuple(side.ticket for side in quoted.held)
+    if tickets and waits:
         call.wait(
-            quoted.held,
-            lambda answers: _quoted(call, _joined(quoted, answers), detailed=detailed),
+            tickets, lambda answers: _quoted(call, _joined(quoted, answers), detailed=detailed)
         )
         return None
+    call.follow(tickets)
     return _quoted(call, quoted, detailed=detailed)
 
 
 def _joined(quoted: MassQuoted, answers: list[Placed | Refused]) -> MassQuoted:
     """The mass quote with what became of the sides that were held."""
     placed = [answer for answer in answers if isinstance(answer, Placed)]
-    refused = [answer for answer in answers if isinstance(answer, Refused)]
+    errors = [
+        QuoteError(instrument=held.instrument, side=held.side, refused=answer)
+        for held, answer in zip(quoted.held, answers, strict=True)
+        if isinstance(answer, Refused)
+    ]
     return MassQuoted(
         orders=(*quoted.orders, *[each.order for each in placed]),
         trades=(*quoted.trades, *[fill for each in placed for fill in each.trades]),
-        errors=(*quoted.errors, *[QuoteError(refused=each) for each in refused]),
+        errors=(*quoted.errors, *errors),
     )
 
 
@@ -162,8 +167,7 @@ def _quoted(call: Call, quoted: MassQuoted, *, detailed: bool) -> object:
     """Orders and trades always; errors in full only with `detailed`, else their number. The socket
     remembers what rests, for cancel on disconnect."""
     for order in quoted.orders:
-        if order.state is OrderState.OPEN:
-            call.socket.orders[order.order_id] = call.account
+        call.venue.adopt(call.socket, order, call.account)
     body: wire.Json = {
         "orders": [call.venue.order(order, call.account) for order in quoted.orders],
         "trades": [_trade(call, fill) for fill in quoted.trades],

@@ -18,7 +18,7 @@ from mock_deribit.rpc.auth import Gatekeeper
 from mock_deribit.rpc.credits import Limits, Purse
 from mock_deribit.rpc.errors import RpcError, invalid_params, unauthorized, websocket_only
 from mock_deribit.rpc.grants import Grant
-from mock_deribit.rpc.hub import Frame, Hub
+from mock_deribit.rpc.hub import Frame, Hub, LateReply
 from mock_deribit.rpc.notices import Access, Announcement
 from mock_deribit.rpc.params import Params
 from mock_deribit.rpc.rules import WireRules
@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 Render = Callable[[list[Placed | Refused]], object]
 """Makes a result of what became of held requests; raises RpcError."""
+
+Sent = Callable[[Nanos], bytes]
+"""The text of a response by when it leaves."""
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR", "any")
 KINDS = ("future", "option", "spot", "future_combo", "option_combo", "combo", "any")
@@ -112,15 +115,24 @@ class Venue:
         if waiting is None:
             return []
         session, answer = waiting.session, event.answer
-        text = waiting.ended(now, event.ticket, answer)
+        if isinstance(answer, Placed):
+            self.adopt(session, answer.order, event.account)
+        text = waiting.ended(event.ticket, answer)
         if session.conn not in self.sessions:
-            if isinstance(answer, Placed) and session.cancel_on_disconnect:
-                order = answer.order
-                if order.state is OrderState.OPEN:
-                    reason = "cancel_on_disconnect"
-                    self.exchange.cancel(now, event.account, order.order_id, reason)
+            if session.cancel_on_disconnect:
+                for order_id, account in session.orders.items():
+                    self.exchange.cancel(now, account, order_id, "cancel_on_disconnect")
+                session.orders.clear()
             return []
-        return [] if text is None else [Frame(session.conn, waiting.method, text.encode())]
+        if text is None:
+            return []
+        return [LateReply(session.conn, waiting.method, text(now), waiting.lane, text)]
+
+    def adopt(self, session: Session, order: OrderView, account: str) -> None:
+        """Let a socket remember what rests through it, for cancel on disconnect."""
+        made = not order.replaced or order.quote_id is not None
+        if order.state is OrderState.OPEN and (made or self.rules.adopt_edited):
+            session.orders[order.order_id] = account
 
     def listing(self, call: "Call") -> Listing:
         """The listing a request names; -32602 in the recorded words if there is none."""
@@ -195,7 +207,12 @@ class Call:
     def wait(self, tickets: tuple[int, ...], render: Render) -> None:
         """Answer only when these requests have left their holds, with what `render` makes of what
         became of them."""
-        self.waiting = Waiting(self, tickets, render)
+        self.waiting = Waiting(self.socket, tickets, render)
+
+    def follow(self, tickets: tuple[int, ...]) -> None:
+        """Answer at once, and let the socket remember what comes of these requests."""
+        for ticket in tickets:
+            self.venue.held[ticket] = Waiting(self.socket, (ticket,))
 
     def index(self, name: str) -> str:
         """A parameter that names an index."""
@@ -231,28 +248,28 @@ class Call:
 
 
 class Waiting:
-    """A request whose answer waits for holds to end. `respond` is the dispatcher's: it makes the text of
-    the response at a time from what makes its result."""
+    """A request of a session that waits for holds to end; without `render` it is answered already.
+    `respond` is the dispatcher's: from what makes the result it makes the response, whose text depends
+    on when it leaves."""
 
-    def __init__(self, call: Call, tickets: tuple[int, ...], render: Render) -> None:
+    def __init__(
+        self, session: Session, tickets: tuple[int, ...], render: Render | None = None
+    ) -> None:
+        self.session = session
         self.method = ""
-        self.respond: Callable[[Nanos, Callable[[], object]], str] | None = None
-        self._call = call
+        self.lane = ""
+        self.respond: Callable[[Callable[[], object]], Sent] | None = None
         self._render = render
         self._answers: dict[int, Placed | Refused | None] = dict.fromkeys(tickets)
 
-    @property
-    def session(self) -> Session:
-        """The connection that asked."""
-        return self._call.socket
-
-    def ended(self, now: Nanos, ticket: int, answer: Placed | Refused) -> str | None:
+    def ended(self, ticket: int, answer: Placed | Refused) -> Sent | None:
         """One of the holds has ended; the response once all have."""
         self._answers[ticket] = answer
         answers = [each for each in self._answers.values() if each is not None]
-        if self.respond is None or len(answers) < len(self._answers):
+        render = self._render
+        if self.respond is None or render is None or len(answers) < len(self._answers):
             return None
-        return self.respond(now, lambda: self._render(answers))
+        return self.respond(lambda: render(answers))
 
     @property
     def tickets(self) -> tuple[int, ...]:

@@ -37,8 +37,8 @@ def quote_error(error: QuoteError) -> Json:
     refused: Json = {"code": error.refused.code, "message": error.refused.message}
     if error.refused.data is not None:
         refused["data"] = error.refused.data
-    body: Json = {"error": refused}
-    if error.side is not None:
-        body["instrument_name"] = error.instrument
-        body["side"] = "bid" if error.side.sign > 0 else "ask"
-    return body
+    return {
+        "error": refused,
+        "instrument_name": error.instrument,
+        "side": "bid" if error.side.sign > 0 else "ask",
+    }

@@ -364,3 +364,13 @@ def test_a_closed_order_is_forgotten_after_half_an_hour(floor: Floor) -> None:
 def test_time_never_runs_back(floor: Floor) -> None:
     with pytest.raises(ValueError, match="time runs back"):
         floor.exchange.advance(Nanos(floor.now - SECOND))
+
+
+def test_what_an_iceberg_still_hides_stands_before_ones_own_order_behind_it() -> None:
+    floor = Floor()
+    accepted(floor.send("bob", Side.SELL, 5_000.0, 60_000.0, display=1_000.0))
+    own = floor.sell("alice", 10.0, 60_001.0)
+    taken = accepted(floor.send("alice", Side.BUY, 3_000.0, 60_001.0))
+    assert taken.order.filled_amount == 3_000.0
+    assert code(floor.send("alice", Side.BUY, 2_010.0, 60_001.0)) == 10003
+    assert [each.order_id for each in floor.exchange.open_orders("alice")] == [own.order_id]

@@ -13,6 +13,7 @@ from mock_deribit.exchange.messages import (
     Refused,
 )
 from mock_deribit.exchange.rules import Rules
+from shared.instruments import BookState
 from shared.units import MILLISECOND, Side
 from tests.support.floor import PERPETUAL, Floor, accepted, code
 
@@ -157,28 +158,84 @@ def test_protected_size_in_the_hold_counts_as_open(floor: Floor) -> None:
     assert code(floor.send("alice", Side.BUY, 42_000.0, 60_000.0, mmp=True)) == 11030
 
 
+def bid(floor: Floor, price: float, amount: float = 10.0) -> MassQuoted:
+    quote = Quote(instrument=PERPETUAL, bid=QuoteSide(price=price, amount=amount))
+    sent = MassQuote(quote_id="1", group="g", quotes=(quote,), guarded=True)
+    answer = floor.exchange.mass_quote(floor.now, "alice", sent)
+    assert isinstance(answer, MassQuoted), answer
+    return answer
+
+
 def test_a_quote_that_would_take_waits_like_any_other(floor: Floor) -> None:
     protect(floor, "g")
     floor.sell("bob", 10.0, 60_000.0)
-
-    def send(price: float) -> MassQuoted:
-        quote = Quote(instrument=PERPETUAL, bid=QuoteSide(price=price, amount=10.0))
-        request = MassQuote(quote_id="1", group="g", quotes=(quote,), guarded=True)
-        answer = floor.exchange.mass_quote(floor.now, "alice", request)
-        assert isinstance(answer, MassQuoted)
-        return answer
-
-    (ticket,) = send(60_000.0).held
+    (waiting,) = bid(floor, 60_000.0).held
     floor.wait(HOLD)
-    assert accepted(endings(floor)[ticket]).order.state is OrderState.FILLED
+    assert accepted(endings(floor)[waiting.ticket]).order.state is OrderState.FILLED
     floor.sell("bob", 10.0, 60_000.0)
-    assert send(59_000.0).held == ()
-    (ticket,) = send(60_000.0).held
+    assert bid(floor, 59_000.0).held == ()
+    (waiting,) = bid(floor, 60_000.0).held
     floor.wait(HOLD)
-    assert accepted(endings(floor)[ticket]).order.state is OrderState.FILLED
+    assert accepted(endings(floor)[waiting.ticket]).order.state is OrderState.FILLED
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), 10_001.0])
 def test_a_hold_has_bounds(floor: Floor, wrong: float) -> None:
     with pytest.raises(ValueError, match="0 to 10,000"):
         floor.exchange.set_hold(floor.now, PERPETUAL, wrong)
+
+
+def test_a_later_edit_that_need_not_wait_takes_the_place_of_one_that_waits(floor: Floor) -> None:
+    floor.sell("bob", 10.0, 60_000.0)
+    order_id = floor.buy("alice", 10.0, 59_000.0).order_id
+    exchange = floor.exchange
+    ticket = held(exchange.edit(floor.now, "alice", order_id, OrderEdit(price=60_000.0)))
+    assert code(exchange.edit(floor.now, "alice", order_id, OrderEdit(price=59_000.2))) == 10043
+    accepted(exchange.edit(floor.now, "alice", order_id, OrderEdit(price=59_100.0)))
+    floor.wait(HOLD)
+    assert code(endings(floor)[ticket]) == 13777
+    [resting] = exchange.open_orders("alice")
+    assert resting.price == 59_100.0
+
+
+@pytest.mark.parametrize("amount", [10.0, 0.0])
+def test_a_later_quote_of_a_side_takes_the_place_of_one_that_waits(
+    floor: Floor, amount: float
+) -> None:
+    protect(floor, "g")
+    ask = floor.sell("bob", 10.0, 60_000.0)
+    [waiting] = bid(floor, 60_000.0).held
+    assert (waiting.instrument, waiting.side) == (PERPETUAL, Side.BUY)
+    floor.exchange.cancel(floor.now, "bob", ask.order_id)
+    bid(floor, 59_000.0, amount)
+    floor.wait(HOLD)
+    assert code(endings(floor)[waiting.ticket]) == 13777
+    assert [each.price for each in floor.exchange.open_orders("alice")] == [59_000.0] * (amount > 0)
+
+
+def test_a_held_quote_that_is_refused_in_the_end_takes_what_it_had_resting_with_it(
+    floor: Floor,
+) -> None:
+    protect(floor, "g")
+    bid(floor, 59_000.0)
+    floor.sell("bob", 10.0, 60_000.0)
+    [waiting] = bid(floor, 60_000.0).held
+    floor.exchange.set_state(floor.now, PERPETUAL, BookState.HALTED)
+    floor.wait(HOLD)
+    assert code(endings(floor)[waiting.ticket]) == 10012
+    assert floor.exchange.open_orders("alice") == ()
+
+
+def test_a_quote_that_waits_when_its_account_is_locked_comes_to_nothing(floor: Floor) -> None:
+    protect(floor, "g")
+    floor.exchange.set_hold(floor.now, PERPETUAL, 0.0)
+    floor.trade("alice", "carol", 100.0, 60_000.0)
+    floor.exchange.set_hold(floor.now, PERPETUAL, 10.0)
+    floor.sell("bob", 10.0, 60_000.0)
+    [waiting] = bid(floor, 60_000.0).held
+    for ask in floor.exchange.open_orders("bob"):
+        floor.exchange.cancel(floor.now, "bob", ask.order_id)
+    floor.exchange.liquidate(floor.now, "alice")
+    floor.wait(HOLD)
+    assert code(endings(floor)[waiting.ticket]) == 11098
+    assert floor.exchange.open_orders("alice") == ()

@@ -119,6 +119,71 @@ def test_a_mass_quote_waits_for_its_held_sides_unless_it_says_otherwise() -> Non
     assert at_once["pending_requests_count"] == 1
 
 
+def quoting(bench: Bench, conn: int) -> dict[str, Any]:
+    bench.call(conn, "private/enable_cancel_on_disconnect")
+    limits = {"interval": 10, "frozen_time": 0, "max_quote_quantity": 9.0, "quantity_limit": 9.0}
+    bench.call(conn, "private/set_mmp_config", index_name="btc_usd", mmp_group="g", **limits)
+    return {"quote_id": "1", "mmp_group": "g"}
+
+
+def test_a_held_side_that_comes_to_nothing_is_named_among_the_errors() -> None:
+    bench, conn, take = held()
+    sent = quoting(bench, conn)
+    side = {"price": take["price"], "amount": 10}
+    quotes = [{"instrument_name": take["instrument_name"], "bid": side}]
+    send(bench, conn, "w", "private/mass_quote", **sent, quotes=quotes, detailed=True)
+    bench.call(conn, "private/cancel_all")
+    [error] = answer(bench, conn, "w")["result"]["errors"]
+    assert (error["instrument_name"], error["side"]) == (take["instrument_name"], "bid")
+    assert error["error"]["code"] == 13666
+
+
+def test_a_quote_that_nobody_waited_for_is_cancelled_with_its_socket_too() -> None:
+    bench, conn, take = held()
+    watcher, other = bench.login(), bench.login("mock-taker")
+    better = take | {"price": take["price"] - 2.5}
+    bait = bench.call(other, "private/sell", **better)["order"]["order_id"]
+    side = {"price": better["price"], "amount": 10}
+    quotes = [{"instrument_name": take["instrument_name"], "bid": side}]
+    sent = quoting(bench, conn) | {"quotes": quotes, "wait_for_response": False}
+    bench.call(conn, "private/mass_quote", **sent)
+    bench.call(other, "private/cancel", order_id=bait)
+    bench.pass_time(0.02)
+    assert len(bench.call(watcher, "private/get_open_orders")) == 1
+    bench.hang_up(conn)
+    assert bench.call(watcher, "private/get_open_orders") == []
+
+
+def test_an_edit_that_outlives_its_socket_leaves_the_order_to_the_socket_that_made_it() -> None:
+    bench, conn, take = held()
+    second = bench.login()
+    bench.call(second, "private/enable_cancel_on_disconnect")
+    low = take | {"price": take["price"] - 500}
+    order_id = bench.call(conn, "private/buy", **low)["order"]["order_id"]
+    send(bench, second, "e", "private/edit", order_id=order_id, price=take["price"], amount=500_000)
+    bench.hang_up(second)
+    bench.pass_time(0.02)
+    [kept] = bench.call(conn, "private/get_open_orders")
+    assert kept["order_id"] == order_id
+    assert kept["replaced"] is True
+
+
+def test_a_late_answer_says_when_it_leaves_not_when_its_hold_ended() -> None:
+    bench = Bench(rules=HOLD, latency_ms=40.0)
+    conn = bench.open()
+    key = {"client_id": "mock-maker", "client_secret": SECRET}
+    send(bench, conn, "a", "public/auth", grant_type="client_credentials", **key)
+    send(bench, conn, "i", "public/get_instruments", currency="BTC")
+    bench.pass_time(1.0)
+    name = answer(bench, conn, "i")["result"][0]["instrument_name"]
+    send(bench, conn, "p", "public/ticker", instrument_name=name)
+    bench.pass_time(1.0)
+    price = answer(bench, conn, "p")["result"]["best_ask_price"]
+    send(bench, conn, "t", "private/buy", instrument_name=name, amount=10, price=price)
+    bench.pass_time(1.0)
+    assert answer(bench, conn, "t")["usDiff"] >= 10_000 + 20_000
+
+
 def test_over_http_nothing_is_held() -> None:
     bench, conn, take = held()
     query = {name: str(value) for name, value in take.items()}
