@@ -38,6 +38,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed: str
     rounds: tuple[Round, ...]
     ended: dict[str, int]
+    last_words: dict[str, str]
     broken: str
     wall_s: float
 
@@ -131,6 +132,7 @@ async def _rounds(args: argparse.Namespace, havoc: Havoc) -> Report:
         seed=args.seed,
         rounds=tuple(rounds),
         ended=havoc.ended,
+        last_words=havoc.last_words,
         broken=broken,
         wall_s=round(time.monotonic() - began, 1),
     )
@@ -155,7 +157,8 @@ def _tell(console: Console, report: Report) -> None:
             f"quoting again p50 {quantile(back, 0.5):.1f} s, worst {back[-1]:.1f} s"
         )
     for name, times in report.ended.items():
-        say(f"{name} ended by itself {times} times and was started again")
+        say(f"{name} ended by itself {times} times and was started again; its last words:")
+        say(report.last_words[name])
     say(report.broken or "no fill lost, none doubled, no order left behind")
 
 

@@ -96,6 +96,8 @@ class Havoc:
     ) -> None:
         self.ended: dict[str, int] = {}
         """Services that ended by themselves and were started again, by name."""
+        self.last_words: dict[str, str] = {}
+        """Of those, the end of the latest log."""
         self._cast = cast
         self._auditor = auditor
         self._lease_s = params.risk.lease_ms / 1e3
@@ -251,6 +253,7 @@ class Havoc:
         for name, child in self._cast.services.items():
             if not child.running:
                 self.ended[name] = self.ended.get(name, 0) + 1
+                self.last_words[name] = f"code {child.process.returncode}: {child.last_words()}"
                 await self._cast.start(name)
 
     async def _compare(self) -> None:
