@@ -94,6 +94,8 @@ class Half:
 class Book:
     """Both halves of one instrument's book. Raises KeyError for an order that does not rest here."""
 
+    __slots__ = ("_halves", "asks", "bids")
+
     def __init__(self) -> None:
         self.bids, self.asks = Half(BID), Half(ASK)
         self._halves = {BID: self.bids, ASK: self.asks}
@@ -115,8 +117,8 @@ class Book:
 
     def crosses(self, sign: int, tick: int) -> bool:
         """Whether an order of this sign and limit would trade on arrival."""
-        ranks = self._halves[-sign].ranks
-        return bool(ranks) and sign * tick + ranks[-1] >= 0
+        ranks = self.asks.ranks if sign > 0 else self.bids.ranks
+        return sign * tick + ranks[-1] >= 0 if ranks else False
 
     def reach(self, sign: int, tick: int) -> Iterator[Order]:
         """The resting orders an incoming one could trade with, in the order in which it would."""
@@ -145,11 +147,12 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Rest an order at the end of its level."""
-        self._halves[order.sign].add(order)
+        (self.bids if order.sign > 0 else self.asks).add(order)
 
     def remove(self, order: Order) -> None:
         """Take an order out, whatever is left of it; an iceberg stands here with its present slice."""
-        self._halves[order.sign].take(order, order.visible)
+        half = self.bids if order.sign > 0 else self.asks
+        half.take(order, order.lots - order.filled - order.hidden)
 
     def reduce(self, order: Order, lots: int) -> None:
         """Tell the book that `lots` are about to leave a resting order; its place is kept.

@@ -7,8 +7,8 @@ and leave as ticks and lots. Codes and messages: Deribit's error table; the limi
 import math
 from collections.abc import Callable
 
-from mock_deribit.exchange.account import Account, Position
-from mock_deribit.exchange.contract import QUANTA, Contract
+from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.messages import (
     OrderEdit,
     OrderRequest,
@@ -18,6 +18,7 @@ from mock_deribit.exchange.messages import (
     TimeInForce,
 )
 from mock_deribit.exchange.order import Order
+from mock_deribit.exchange.position import Position
 from mock_deribit.exchange.protection import Shield
 from shared.instruments import BookState
 from shared.kernel import Nanos
@@ -80,6 +81,18 @@ def request(
     now: Nanos, contract: Contract, wanted: OrderRequest, off_lot_code: int
 ) -> Refused | None:
     """Everything that can be said of a new order before its price is looked at."""
+    lots = wanted.amount / contract.step
+    if (
+        contract.state is _OPEN
+        and not contract.locked
+        and 1.0 <= lots <= _LOTS_MAX
+        and lots.is_integer()
+        and wanted.valid_until is None
+        and not wanted.mmp
+        and wanted.display_amount is None
+        and (not wanted.post_only or (wanted.order_type is _LIMIT and wanted.time_in_force is _GTC))
+    ):
+        return None
     return (
         state_for_orders(contract)
         or (deadline(now, wanted.valid_until) if wanted.valid_until is not None else None)
@@ -157,28 +170,25 @@ def size(contract: Contract, amount: float, off_lot_code: int) -> Refused | None
     return None
 
 
-def price(contract: Contract, value: float | None) -> Refused | None:
-    """A limit price is there, positive, of this world and on the tick."""
-    if value is None:
+def tick(account: Account, contract: Contract, sign: int, price: float | None) -> int | Refused:
+    """A limit price is there, positive, of this world, on the tick and (but for the house) no buy above
+    or sell below the band around the mark: in ticks."""
+    if price is None:
         return invalid("price", "value required")
-    if not 0.0 < value <= _PRICE_MAX:
-        return Refused(10023, "invalid_price")
-    instrument = contract.instrument
-    if not instrument.tick_steps and (value / instrument.tick).is_integer():
-        return None
-    if not instrument.is_on_tick(value):
-        return Refused(10043, "price_wrong_tick")
-    return None
-
-
-def band(contract: Contract, sign: int, value: float) -> Refused | None:
-    """A buy above, or a sell below, the band around the mark."""
-    low, high = contract.at_mark().band
-    if sign > 0 and value > high:
-        return Refused(10007, f"price_too_high {high:.4f}")
-    if sign < 0 and value < low:
-        return Refused(10005, f"price_too_low {low:.4f}")
-    return None
+    known = contract.ticks.get(price)
+    if known is None:
+        if not 0.0 < price <= _PRICE_MAX:
+            return Refused(10023, "invalid_price")
+        if not contract.instrument.is_on_tick(price):
+            return Refused(10043, "price_wrong_tick")
+        known = contract.admit(price)
+    if not account.house:
+        low, high = contract.at_mark().band
+        if sign > 0 and price > high:
+            return Refused(10007, f"price_too_high {high:.4f}")
+        if sign < 0 and price < low:
+            return Refused(10005, f"price_too_low {low:.4f}")
+    return known
 
 
 def post_only_allowed(wanted: OrderRequest) -> Refused | None:
@@ -289,12 +299,8 @@ def margin(account: Account, contract: Contract, sign: int, lots: int) -> Refuse
     if account.house:
         return None
     position = account.position(contract)
-    grown = position.exposure(lots, 0) if sign > 0 else position.exposure(0, lots)
-    if grown <= position.exposure():
-        return None
-    currency = contract.instrument.settlement
-    needed = account.initial_margin(currency, position, grown)
-    return NOT_ENOUGH_FUNDS if needed * QUANTA > account.equity(currency) else None
+    grown = position.grown(sign, lots)
+    return None if not grown or account.covers(position, grown) else NOT_ENOUGH_FUNDS
 
 
 def invalid(param: str, reason: str) -> Refused:

@@ -8,10 +8,11 @@ by the rules what rounding left is forgotten, or carried to the account's next f
 
 import msgspec
 
-from mock_deribit.exchange.account import SATOSHI_QUANTA, Account, coin, quanta
-from mock_deribit.exchange.contract import QUANTA, Contract
+from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.messages import PublicTrade, UserTrade
+from mock_deribit.exchange.money import QUANTA, SATOSHI_QUANTA, coin, quanta
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox

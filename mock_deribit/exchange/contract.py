@@ -20,6 +20,7 @@ from mock_deribit.exchange.messages import (
     BookView,
     TickerView,
 )
+from mock_deribit.exchange.money import QUANTA
 from mock_deribit.exchange.numbering import Numbering
 from mock_deribit.exchange.records import Settlement
 from mock_deribit.exchange.rules import Rules
@@ -29,10 +30,9 @@ from shared.instruments import Instrument, Payoff, TickStep
 from shared.kernel import Nanos
 from shared.units import HOUR, Side, is_multiple, on_grid, round_down, round_up
 
-QUANTA = 10**18
-"""Quanta in a coin."""
 _SETTLEMENTS_MAX = 1_000
 _FEE_MAX = 0.1
+_TICKS_MAX = 65_536
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
@@ -77,11 +77,13 @@ class Contract:
         self._inverse = self.instrument.payoff is Payoff.INVERSE
         self._scale = self.step * QUANTA
         self._whole = (self.step * 1024.0).is_integer()
+        self.ticks: dict[float | None, int] = {}
         self._prices: dict[int, float] = {}
         self._marked = _UNMARKED
         self._numbering = numbering
         self._change_id = numbering.change_id()
-        self._told_best: tuple[int | None, int | None] = (None, None)
+        self._told_bid: int | None = None
+        self._told_ask: int | None = None
         self._changed = now
 
     def price(self, tick: int) -> float:
@@ -94,6 +96,13 @@ class Contract:
     def tick(self, price: float) -> int:
         """USD per coin to the nearest tick."""
         return round(price / self.grid)
+
+    def admit(self, price: float) -> int:
+        """The tick of a price that was found to be on the grid, kept in `ticks` for the next time."""
+        if len(self.ticks) >= _TICKS_MAX:
+            self.ticks.clear()
+        tick = self.ticks[price] = self.tick(price)
+        return tick
 
     def amount(self, lots: int) -> float:
         """Lots to the instrument's amount unit."""
@@ -155,6 +164,7 @@ class Contract:
         )
         self.listing = msgspec.structs.replace(self.listing, instrument=self.instrument)
         self._marked = _UNMARKED
+        self.ticks.clear()
 
     def current(self) -> Listing:
         """The listing with its present state."""
@@ -206,9 +216,11 @@ class Contract:
     def take_best_change(self) -> bool:
         """Whether the best bid or ask has another price than at the last call."""
         bids, asks = self.book.bids.ranks, self.book.asks.ranks
-        told, best = self._told_best, (bids[-1] if bids else None, asks[-1] if asks else None)
-        self._told_best = best
-        return told != best
+        bid, ask = bids[-1] if bids else None, asks[-1] if asks else None
+        if bid == self._told_bid and ask == self._told_ask:
+            return False
+        self._told_bid, self._told_ask = bid, ask
+        return True
 
     def book_view(self) -> BookView:
         """The full book, best first."""
@@ -252,14 +264,20 @@ class Contract:
         )
 
     def _margin(self, lots: int, rate: float) -> float:
-        amount = self.amount(lots)
+        amount = lots * self.step if self._whole else on_grid(lots, self.step)
         size = abs(amount / self.valuation.mark if self._inverse else amount)
         return (rate + self.listing.margin_slope * size) * size
 
     def _told(self, half: Half) -> tuple[LevelChange, ...]:
-        levels, prices = [], self._prices
-        for tick, before, now in half.take_changes():
-            action = "delete" if not now else "change" if before else "new"
-            price = prices.get(tick) or self.price(tick)
-            levels.append(LevelChange(action, price, self.amount(now)))
-        return tuple(levels)
+        if len(half.before) == 1:
+            # The usual case, without a list for the one.
+            rank, before = half.before.popitem()
+            level = half.levels.get(rank)
+            now = 0 if level is None else level.lots
+            return () if now == before else (self._level(half.sign * rank, before, now),)
+        return tuple([self._level(*change) for change in half.take_changes()])
+
+    def _level(self, tick: int, before: int, now: int) -> LevelChange:
+        action = "delete" if not now else "change" if before else "new"
+        amount = now * self.step if self._whole else on_grid(now, self.step)
+        return LevelChange(action, self._prices.get(tick) or self.price(tick), amount)

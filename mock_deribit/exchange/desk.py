@@ -133,7 +133,7 @@ class Desk:
             order.quote_id, order.quote_set_id = tag.quote_id, tag.quote_set_id
         if draft.overlap:
             return self._execution.overlapped(now, account, contract, order, draft.overlap)
-        return self._execution.execute(now, account, contract, order)
+        return self._execution.execute(now, account, contract, order, takes=draft.takes)
 
     def draft(
         self, now: Nanos, account: Account, contract: Contract, request: OrderRequest, tag: Tag
@@ -193,7 +193,6 @@ class Desk:
             return Placed(view, ())
         if change.lots <= order.filled:
             return Placed(self.cancel(now, account, contract, order, "user_request"), ())
-        self._outbox.touch(contract)
         order.replaced, order.updated = True, now
         order.post_only, order.reject_post_only = change.post_only, change.reject_post_only
         idle = self._rules.idle_edit_keeps_place if idle_keeps_place is None else idle_keeps_place
@@ -204,14 +203,12 @@ class Desk:
             if order.reduce_only or account.reducing:
                 self._execution.rank_reducing(account, order)
             self._execution.shrink(account, contract, order, order.lots - change.lots)
-            self._outbox.order(account, order)
-            self._execution.commit(now)
-            return Placed(order.view(), ())
+            return Placed(self._outbox.commit_one(now, account, contract, order), ())
         self._execution.unrest(account, contract, order)
         order.reduce_only, order.display = change.reduce_only, change.display
         order.number, order.hidden, order.refilled = self._execution.arrival(), 0, False
         order.tick, order.lots, order.price = change.tick, change.lots, contract.price(change.tick)
-        return self._execution.execute(now, account, contract, order)
+        return self._execution.execute(now, account, contract, order, takes=change.takes)
 
     def change(
         self, now: Nanos, account: Account, contract: Contract, order: Order, edit: OrderEdit
@@ -221,14 +218,13 @@ class Desk:
         shown = contract.amount(order.display) if order.display else None
         shown = shown if edit.display_amount is None else edit.display_amount
         refused = checks.edit(now, contract, order, edit, shown, rules.off_lot_code)
-        if refused is None and edit.price is not None and edit.price != order.price:
-            refused = checks.price(contract, edit.price)
-            if refused is None and not account.house:
-                refused = checks.band(contract, order.sign, edit.price)
-            if refused is None:
-                tick = contract.tick(edit.price)
         if refused is not None:
             return refused
+        if edit.price is not None and edit.price != order.price:
+            found = checks.tick(account, contract, order.sign, edit.price)
+            if not isinstance(found, int):
+                return found
+            tick = found
         if edit.amount is not None:
             lots = round(edit.amount / contract.step)
         if lots <= order.filled and rules.edit_to_filled == "refuse":
@@ -271,9 +267,7 @@ class Desk:
         self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
     ) -> OrderView:
         """Take a resting order out of the book for good."""
-        self._execution.close(now, account, contract, order, reason)
-        self._execution.commit(now)
-        return order.view()
+        return self._execution.cancel(now, account, contract, order, reason)
 
     def _overlap(
         self, account: Account, contract: Contract, sign: int, tick: int, lots: int
@@ -312,12 +306,7 @@ class Desk:
             if opposite is None:
                 return checks.NO_LIQUIDITY
             return min(edge, opposite) if sign > 0 else max(edge, opposite)
-        refused = checks.price(contract, request.price)
-        if refused is None and request.price is not None and not account.house:
-            refused = checks.band(contract, sign, request.price)
-        if refused is not None:
-            return refused
-        return contract.tick(request.price or 0.0)
+        return checks.tick(account, contract, sign, request.price)
 
 
 def _slice(contract: Contract, shown: float | None, lots: int) -> int:

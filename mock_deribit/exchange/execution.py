@@ -24,6 +24,7 @@ from mock_deribit.exchange.ledger import Ledger, Standing, standing
 from mock_deribit.exchange.messages import (
     OrderState,
     OrderType,
+    OrderView,
     Placed,
     SelfMatch,
     TimeInForce,
@@ -73,14 +74,19 @@ class Execution:
             return True
         return account.self_match_extended and self._accounts[name].owner == account.owner
 
-    def execute(self, now: Nanos, account: Account, contract: Contract, order: Order) -> Placed:
-        """Match an order that has passed every check, and rest or cancel what is left."""
+    def execute(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, *, takes: bool
+    ) -> Placed:
+        """Match an order that has passed every check and would take or not, and rest or cancel what
+        is left."""
+        if not takes and order.time_in_force is _GTC and order.order_type is _LIMIT:
+            self._rest(account, contract, order)
+            return Placed(self._outbox.commit_one(now, account, contract, order), ())
         self._outbox.touch(contract)
         kills = order.time_in_force is _FOK and not checks.fillable(
             account, contract, order.sign, order.tick, order.remaining, self.kin
         )
-        crosses = not kills and contract.book.crosses(order.sign, order.tick)
-        halves = self._match(now, account, contract, order) if crosses else ()
+        halves = self._match(now, account, contract, order) if takes and not kills else ()
         if order.state is _OPEN:
             self._rest_or_kill(account, contract, order)
         self._outbox.order(account, order)
@@ -117,8 +123,19 @@ class Execution:
     def unrest(self, account: Account, contract: Contract, order: Order) -> None:
         """Take an order out of the book."""
         contract.book.remove(order)
-        account.position(contract).add_open(order, -order.remaining)
+        account.position(contract).add_open(order, order.filled - order.lots)
         self._leave(account, order)
+
+    def cancel(
+        self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
+    ) -> OrderView:
+        """Take a resting order out of the book for good, and tell: a request of its own."""
+        self.unrest(account, contract, order)
+        order.state, order.cancel_reason, order.updated = _CANCELLED, reason, now
+        view = self._outbox.commit_one(now, account, contract, order)
+        if not account.house:
+            account.remember(view)
+        return view
 
     def close(
         self, now: Nanos, account: Account, contract: Contract, order: Order, reason: str
@@ -272,6 +289,10 @@ class Execution:
             return
         if order.order_type is not _LIMIT:
             order.original_order_type, order.order_type = order.order_type, _LIMIT
+        self._rest(account, contract, order)
+
+    def _rest(self, account: Account, contract: Contract, order: Order) -> None:
+        """Let what is left of an order join the book."""
         if order.display:
             order.hide()
         contract.book.add(order)

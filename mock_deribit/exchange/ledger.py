@@ -14,8 +14,10 @@ holds exactly after every act, because all of it is integer quanta (see `account
 Each movement of an account's balance is one row of its transaction log.
 """
 
-from mock_deribit.exchange.account import SATOSHI_QUANTA, Account, Position, coin
+from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.messages import UserTrade
+from mock_deribit.exchange.money import SATOSHI_QUANTA, coin
+from mock_deribit.exchange.position import Position
 from mock_deribit.exchange.records import (
     LogEntry,
     LogType,

@@ -14,13 +14,15 @@ trade with inside the band, the position waits, locked.
 Source: Deribit's liquidation article, cut down; the quarter and the pace are ours.
 """
 
-from mock_deribit.exchange.account import Account, Position
-from mock_deribit.exchange.contract import QUANTA, Contract
+from mock_deribit.exchange.account import Account
+from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.desk import Desk, Tag
 from mock_deribit.exchange.events import AccountLocked
 from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.messages import OrderRequest, OrderType, Refused
+from mock_deribit.exchange.money import QUANTA
 from mock_deribit.exchange.outbox import Outbox
+from mock_deribit.exchange.position import Position
 from shared.kernel import Nanos
 from shared.units import Side
 

@@ -4,7 +4,8 @@ One change counter is shared by all books, so within one book it jumps by arbitr
 trade ids are strings per settlement currency, growing, with gaps; only `trade_seq` steps by one.
 """
 
-from itertools import cycle
+from collections.abc import Iterator
+from itertools import accumulate, cycle
 
 from shared.randomness import Stream
 
@@ -18,24 +19,23 @@ _GAPS_DRAWN = 4096
 
 
 class Numbering:
-    """Gives the next number of each kind; gaps are drawn from the seed and come round again."""
+    """Gives the next number of each kind; gaps are drawn from the seed and come round again.
+
+    `change_id` is called to get the id of the next change of any book.
+    """
 
     def __init__(self, seed: str) -> None:
         draws = Stream(f"{seed}|numbering")
         self._gaps = cycle([1 + draws.below(_GAP) for _ in range(_GAPS_DRAWN)])
-        self._change = _FIRST_CHANGE
-        self._orders: dict[str, int] = {}
+        self.change_id = self._from(_FIRST_CHANGE).__next__
+        self._orders: dict[str, Iterator[int]] = {}
         self._trades: dict[str, int] = {}
-
-    def change_id(self) -> int:
-        """The id of the next change of any book."""
-        self._change += next(self._gaps)
-        return self._change
 
     def order_id(self, currency: str) -> str:
         """The id of the next order that settles in this currency."""
-        number = self._orders.get(currency, _FIRST_ORDER) + next(self._gaps)
-        self._orders[currency] = number
+        if currency not in self._orders:
+            self._orders[currency] = self._from(_FIRST_ORDER)
+        number = next(self._orders[currency])
         return str(number) if currency == _PLAIN else f"{currency}-{number}"
 
     def trade_id(self, currency: str) -> str:
@@ -43,3 +43,9 @@ class Numbering:
         number = self._trades.get(currency, _FIRST_TRADE) + 1
         self._trades[currency] = number
         return str(number) if currency == _PLAIN else f"{currency}-{number}"
+
+    def _from(self, first: int) -> Iterator[int]:
+        """Numbers after the first, each a gap beyond the last."""
+        numbers = accumulate(self._gaps, initial=first)
+        next(numbers)
+        return numbers

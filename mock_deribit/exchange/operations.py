@@ -7,11 +7,12 @@ unknown account, index or instrument is a KeyError that says what is known.
 
 from collections.abc import Mapping
 
-from mock_deribit.exchange.account import Account, quanta
+from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.events import Event, IndexChanged, Listed, LockChanged
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.exchange.messages import SelfMatch
+from mock_deribit.exchange.money import quanta
 from mock_deribit.exchange.queries import Inquiry
 from shared.instruments import BookState, TickStep
 from shared.kernel import Nanos
@@ -38,12 +39,12 @@ class Operations(Inquiry):
                 self._hold.release(due)
                 due = self._hold.due()
         self._now = now
-        if now >= self._timetable.next_wake():
+        if now >= self._timetable.due:
             self._timetable.advance(now)
 
     def next_wake(self) -> Nanos:
         """When `advance` is due next if nothing else happens."""
-        held, due = self._hold.due(), self._timetable.next_wake()
+        held, due = self._hold.due(), self._timetable.due
         return due if held is None else min(held, due)
 
     def drain(self) -> list[Event]:
@@ -168,7 +169,7 @@ class Operations(Inquiry):
 
     def _pass(self, now: Nanos) -> None:
         self._now = now
-        if now >= self._timetable.next_wake():
+        if now >= self._timetable.due:
             self._timetable.advance(now)
 
     def _publish(self, now: Nanos, index: str, price: float) -> None:

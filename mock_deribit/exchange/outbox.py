@@ -17,6 +17,7 @@ from mock_deribit.exchange.events import (
     UserTraded,
 )
 from mock_deribit.exchange.messages import (
+    OrderView,
     PublicTrade,
     UserTrade,
 )
@@ -77,9 +78,6 @@ class Outbox:
     def commit(self, now: Nanos) -> None:
         """Queue everything the request did, in the documented order."""
         events, orders, public = self._events, self._orders, self._public
-        if len(orders) == 1 == len(self._contracts) and not (public or self._holders):
-            self._commit_one(now)
-            return
         for account, order in orders.values():
             events.append(OrderUpdated(now, account.name, order.view()))
         for (name, instrument), fills in self._fills.items():
@@ -103,19 +101,30 @@ class Outbox:
         self._contracts.clear()
         self._holders.clear()
 
-    def _commit_one(self, now: Nanos) -> None:
-        """The usual case: one order on one book, and no trade."""
-        _, (account, order) = self._orders.popitem()
-        _, contract = self._contracts.popitem()
-        tell, name = self._events.append, account.name
-        tell(OrderUpdated(now, name, order.view()))
+    def commit_one(
+        self, now: Nanos, account: Account, contract: Contract, order: Order
+    ) -> OrderView:
+        """The usual request, at once: it changed one order on one book, and nothing traded. Answers
+        how the order stands."""
+        order.latest = None
+        view = order.view()
+        if self._orders or self._contracts or self._holders:
+            self.touch(contract)
+            self.order(account, order)
+            self.commit(now)
+            return view
+        tell, name, private = self._events.append, account.name, not account.house
+        if private:
+            tell(OrderUpdated(now, name, view))
         change = contract.take_book_change(now)
         if change is not None:
             tell(change)
-        tell(PositionChanged(now, name, contract.name))
-        tell(PortfolioChanged(now, name, contract.instrument.settlement))
+        if private:
+            tell(PositionChanged(now, name, contract.name))
+            tell(PortfolioChanged(now, name, contract.instrument.settlement))
         if change is not None and contract.take_best_change():
             tell(TickerChanged(now, contract.name))
+        return view
 
     def place(self) -> int:
         """Where the next event will stand, for `tell_at`."""

@@ -7,7 +7,7 @@ promised.
 from collections.abc import Iterable, Iterator, Sequence
 
 from mock_deribit.exchange import checks
-from mock_deribit.exchange.account import coin, margin_after
+from mock_deribit.exchange.account import margin_after
 from mock_deribit.exchange.assembly import Assembly
 from mock_deribit.exchange.ledger import row_of
 from mock_deribit.exchange.listing import Listing
@@ -24,6 +24,7 @@ from mock_deribit.exchange.messages import (
     TickerView,
     UserTrade,
 )
+from mock_deribit.exchange.money import coin
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.records import (
     DeliveryPrice,

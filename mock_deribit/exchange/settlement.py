@@ -14,7 +14,7 @@ Source: Deribit's settlement, delivery and book-state articles; the durations ar
 
 from collections.abc import Callable
 
-from mock_deribit.exchange.account import Account, coin
+from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.delivery import AVERAGING, Average
@@ -24,6 +24,7 @@ from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.liquidation import Liquidator
 from mock_deribit.exchange.listing import Listing, successors
 from mock_deribit.exchange.messages import TimeInForce
+from mock_deribit.exchange.money import coin
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.outbox import Outbox
 from mock_deribit.exchange.records import Settlement, SettlementType
@@ -38,7 +39,7 @@ _OVER = (BookState.DELIVERED, BookState.ARCHIVIZED)
 
 
 class Timetable:
-    """Lets time pass for all contracts and accounts, boundary by boundary."""
+    """Lets time pass for all contracts and accounts, boundary by boundary; something is `due` next."""
 
     def __init__(
         self,
@@ -71,15 +72,7 @@ class Timetable:
         self._next_settlement = Nanos(((now - 8 * HOUR) // DAY + 1) * DAY + 8 * HOUR)
         self._reopening: Nanos | None = None
         self._states: dict[str, BookState] = {}
-
-    def next_wake(self) -> Nanos:
-        """When something is due next."""
-        due = self._next_sample
-        if self._next_settlement < due:
-            due = self._next_settlement
-        if self._reopening is not None and self._reopening < due:
-            due = self._reopening
-        return due
+        self.due = self._planned()
 
     def advance(self, now: Nanos) -> None:
         """Do all that is due up to `now`, in order of time."""
@@ -96,11 +89,13 @@ class Timetable:
             self._liquidator.watch(now)
             self._forget(now)
             self._next_sample = Nanos(now + MARK_INTERVAL)
+        self.due = self._planned()
 
     def settle_now(self, now: Nanos) -> None:
         """A settlement out of turn. Raises ValueError while one is under way or imminent."""
         self._require_calm(now)
         self._settle(now)
+        self.due = self._planned()
 
     def expire_now(self, now: Nanos, contract: Contract) -> None:
         """Deliver a future before its time, at the average of the half hour or else the index.
@@ -117,6 +112,7 @@ class Timetable:
         self._deliver(now, contract, contract.valuation.index if average is None else average)
         self._outbox.commit(now)
         self._reopening = Nanos(now + self._settling_for)
+        self.due = self._planned()
 
     def change_state(self, now: Nanos, contract: Contract, state: BookState) -> None:
         """Move a book to a state and tell; inactive and delivered lose all their orders."""
@@ -151,6 +147,10 @@ class Timetable:
             if self._marks_average:
                 contract.valuation.average = average
                 contract.valuation.averaged_share = 1.0 - contract.open_share
+
+    def _planned(self) -> Nanos:
+        times = (self._next_sample, self._next_settlement)
+        return min(times if self._reopening is None else (*times, self._reopening))
 
     def _archive(self, now: Nanos, contract: Contract) -> None:
         if contract.archive_at is not None and now >= contract.archive_at:
