@@ -23,7 +23,7 @@ def _cancel(call: Call) -> object:
 
 def _cancel_by_label(call: Call) -> object:
     """Cancel every order with a label."""
-    label = call.params.text("label")
+    label = call.params.word("label")
     currency = call.currency() if call.params.has("currency") else None
     exchange = call.venue.exchange
     return len(exchange.cancel_all(call.now, call.account, label=label, currency=currency))

@@ -64,7 +64,7 @@ def _get_order_state(call: Call) -> object:
 
 def _get_order_state_by_label(call: Call) -> object:
     """Orders with a label, open or closed lately."""
-    currency, label = call.currency(), call.params.text("label")
+    currency, label = call.currency(), call.params.word("label")
     exchange, account = call.venue.exchange, call.account
     views = (
         *exchange.closed_orders(account, currency=currency, label=label),

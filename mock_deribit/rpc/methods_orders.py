@@ -146,7 +146,7 @@ def _edit(call: Call) -> object:
 
 def _edit_by_label(call: Call) -> object:
     """Change the one open order with a label."""
-    listing, label = call.venue.traded(call), call.params.text("label")
+    listing, label = call.venue.traded(call), call.params.word("label")
     change = _change(call, listing)
     exchange = call.venue.exchange
     answer = exchange.edit_by_label(

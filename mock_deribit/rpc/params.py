@@ -56,6 +56,13 @@ class Params:
             raise invalid_params(name, f"value must be at most {longest} characters")
         return value
 
+    def word(self, name: str) -> str:
+        """A string that must be there and not be empty."""
+        value = self.text(name)
+        if not value:
+            raise invalid_params(name, "value required")
+        return value
+
     def token(self, name: str, default: str) -> str:
         """A string or a whole number, as a string."""
         value = self._members.get(name)

@@ -289,3 +289,24 @@ def test_the_same_calls_give_the_same_bytes() -> None:
         return bench.inbox[conn]
 
     assert story() == story()
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [
+        ("private/cancel_by_label", {}),
+        ("private/edit_by_label", {"instrument_name": PERP, "amount": 20, "price": 59_000}),
+        ("private/get_order_state_by_label", {"currency": "BTC"}),
+    ],
+)
+def test_an_empty_label_is_no_label(method: str, rest: dict[str, Any]) -> None:
+    bench = Bench()
+    conn = bench.login()
+    unlabelled = bench.call(conn, "private/buy", **BID)["order"]["order_id"]
+    error = bench.error(conn, method, label="", **rest)
+    assert (error["code"], error["data"]) == (
+        -32602,
+        {"reason": "value required", "param": "label"},
+    )
+    kept = bench.call(conn, "private/get_open_orders")
+    assert [(each["order_id"], each["amount"]) for each in kept] == [(unlabelled, 10.0)]
