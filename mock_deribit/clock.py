@@ -4,7 +4,7 @@ What an operator can say of it: one struct each, named by `clock`.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -115,7 +115,8 @@ class ExchangeClock:
         """It is that time. Raises ValueError for one that has been, or is more than ten years away."""
         present = self._hold()
         if now < present:
-            raise ValueError(f"time does not run back: it is {present} ns since the epoch")
+            reads = datetime.fromtimestamp(present / SECOND, tz=UTC).isoformat()
+            raise ValueError(f"time does not run back: it is {reads}")
         if now - present > JUMP_MAX:
             raise ValueError(f"a jump is at most {JUMP_MAX // DAY} days long")
         self._base = now

@@ -152,4 +152,6 @@ class Operator:
 
 def _require(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise ValueError(f"there is no {what} {name!r} here; there are {', '.join(known)}")
+        raise ValueError(
+            f"there is no {what} {name!r} here; there are {', '.join(dict.fromkeys(known))}"
+        )

@@ -25,7 +25,7 @@ from mock_deribit.exchange.listing import Listing, btc_listings, venue_listings
 from mock_deribit.exchange.rules import Rules
 from mock_deribit.market.regime import REGIMES, regime_of
 from mock_deribit.rpc.credits import Limit, Limits
-from mock_deribit.rpc.grants import Key
+from mock_deribit.rpc.grants import AREAS, LEVELS, Key
 from mock_deribit.rpc.rules import WireRules
 from shared.kernel import Nanos
 from shared.units import from_ms
@@ -33,7 +33,7 @@ from shared.units import from_ms
 PREFIX = "MOCK_"
 SCENARIO = f"{PREFIX}SCENARIO"
 COINS = ("BTC", "ETH", "USDC")
-
+RULES = (*Rules.__struct_fields__, *WireRules.__struct_fields__)
 
 Balance = Annotated[float, Field(ge=0)]
 
@@ -45,8 +45,8 @@ class AccountSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "maker"
-    client_id: str = "mock-maker"
+    name: str = Field(default="maker", min_length=1)
+    client_id: str = Field(default="mock-maker", min_length=1)
     client_secret: str = ""
     balances: dict[str, Balance] = {"BTC": 0.9}
     scope: str = "account:read_write trade:read_write wallet:none"
@@ -59,6 +59,18 @@ class AccountSettings(BaseModel):
                 raise ValueError(f"expected coins out of {', '.join(COINS)}; came {coin!r}")
         return balances
 
+    @field_validator("scope")
+    @classmethod
+    def _scope_is_of_levels(cls, scope: str) -> str:
+        for word in scope.split():
+            area, _, level = word.partition(":")
+            if area not in AREAS or level not in LEVELS:
+                raise ValueError(
+                    f"expected words such as trade:read_write, of the areas {', '.join(AREAS)} and the "
+                    f"levels {', '.join(LEVELS)}; came {word!r}"
+                )
+        return scope
+
     def key(self) -> Key:
         """The key as the gatekeeper holds it."""
         return Key(
@@ -70,7 +82,9 @@ class AccountSettings(BaseModel):
 
 
 MAKER = AccountSettings()
-TAKER = AccountSettings(name="taker", client_id="mock-taker", balances={"BTC": 10.0})
+TAKER = AccountSettings(
+    name="taker", client_id="mock-taker", balances={"BTC": 10.0, "ETH": 100.0, "USDC": 500_000.0}
+)
 WATCHER = AccountSettings(
     name="watcher",
     client_id="mock-watcher",
@@ -84,13 +98,13 @@ class MockSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="where clients connect; 0.0.0.0: everywhere")
     port: int = Field(default=8085, ge=0, le=65535, description="0 takes a free port")
-    control_host: str = "127.0.0.1"
+    control_host: str = Field(default="127.0.0.1", description="where the operator connects")
     control_port: int = Field(default=8086, ge=0, le=65535, description="0 takes a free port")
-    seed: int = 1
+    seed: int = Field(default=1, description="of everything that is drawn")
     accounts: tuple[AccountSettings, ...] = Field(
-        default=(MAKER, TAKER, WATCHER), min_length=1, description="JSON, or a scenario's"
+        default=(MAKER, TAKER, WATCHER), description="JSON, or a scenario's"
     )
     client_secret: str = Field(default="", description="secret of the first account's key")
     market: Literal["simulated", "still", "tape"] = Field(
@@ -103,7 +117,9 @@ class MockSettings(BaseModel):
         default="cube", description="whose cancels shrink a recorded level: see market/levels.py"
     )
     speed: float = Field(default=1.0, gt=0, le=100, description="2 plays a tape in half its time")
-    clock_start: AwareDatetime | None = Field(default=None, description="ISO 8601; now")
+    clock_start: AwareDatetime | None = Field(
+        default=None, description="ISO 8601 with an offset; else now"
+    )
     clock_speed: float = Field(
         default=1.0, gt=0, le=SPEED_MAX, description="exchange's seconds a second"
     )
@@ -118,14 +134,23 @@ class MockSettings(BaseModel):
     )
     price: float = Field(default=86_000.0, ge=1_000, description="where BTC opens, USD")
     eth_price: float = Field(default=3_000.0, ge=100, description="where ETH opens, USD")
-    maker_fee: float = Field(default=0.00015, ge=-0.01, le=0.01)
-    taker_fee: float = Field(default=0.00035, ge=-0.01, le=0.01)
-    latency_ms: float = Field(default=0.0, ge=0, le=10_000, description="mean, each frame out")
-    expires_in_seconds: int = Field(default=31_536_000, ge=2)
-    matching_rate: float = Field(default=30, gt=0)
-    matching_burst: float = Field(default=100, gt=0)
-    non_matching_rate: float = Field(default=20, gt=0)
-    non_matching_burst: float = Field(default=100, gt=0)
+    maker_fee: float = Field(
+        default=0.00015, ge=-0.01, le=0.01, description="share of the notional; negative: a rebate"
+    )
+    taker_fee: float = Field(
+        default=0.00035, ge=-0.01, le=0.01, description="share of the notional"
+    )
+    latency_ms: float = Field(
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="mean, each frame out; above 0 replies overtake each other",
+    )
+    expires_in_seconds: int = Field(default=31_536_000, ge=2, description="life of an access token")
+    matching_rate: float = Field(default=30, gt=0, description="orders and cancels a second")
+    matching_burst: float = Field(default=100, gt=0, description="orders and cancels at once")
+    non_matching_rate: float = Field(default=20, gt=0, description="other requests a second")
+    non_matching_burst: float = Field(default=100, gt=0, description="other requests at once")
     rules: dict[str, bool | int | float | str] = Field(
         default={}, description="choices for what Deribit leaves open: name=value ..."
     )
@@ -133,6 +158,20 @@ class MockSettings(BaseModel):
         default=16, gt=0, le=1_024, description="unread by a client before it is cut off"
     )
     connections_max: int = Field(default=32, ge=1, description="sockets of one address")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_are_known(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        for name in values:
+            if name in RULES:
+                raise ValueError(
+                    f"{name!r} is a rule; write {PREFIX}RULES={name}=… or --rules {name}=…"
+                )
+            if name not in cls.model_fields:
+                raise ValueError(
+                    f"there is no setting {name!r}; there are {', '.join(cls.model_fields)}"
+                )
+        return values
 
     @model_validator(mode="after")
     def _tape_and_market_agree(self) -> "MockSettings":
@@ -160,6 +199,8 @@ class MockSettings(BaseModel):
     @field_validator("accounts")
     @classmethod
     def _accounts_differ(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        if not accounts:
+            raise ValueError("expected at least one account")
         for field in ("name", "client_id"):
             values = [getattr(account, field) for account in accounts]
             twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
@@ -190,10 +231,9 @@ class MockSettings(BaseModel):
 
     @model_validator(mode="after")
     def _rules_are_known(self) -> "MockSettings":
-        known = (*Rules.__struct_fields__, *WireRules.__struct_fields__)
         for name in self.rules:
-            if name not in known:
-                raise ValueError(f"there is no rule {name!r}; known: {', '.join(known)}")
+            if name not in RULES:
+                raise ValueError(f"there is no rule {name!r}; known: {', '.join(RULES)}")
         self.exchange_rules()
         self.wire_rules()
         return self

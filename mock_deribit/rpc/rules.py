@@ -148,6 +148,7 @@ FACTS = (
     Fact("The code for a method that only Deribit has", "13025", "`rpc/catalogue.py`"),
     Fact("The answer to forking a connection's token", "13009 session_not_found", "`rpc/auth.py`"),
     Fact("Orders over HTTP on a book with a hold", "are not held", "`rpc/methods_orders.py`"),
+    Fact("Whether held requests count among the eight of 10047", "no", "`rpc/dispatch.py`"),
     Fact("A scope `ip:…`", "is accepted and binds nothing", "`rpc/grants.py`"),
     Fact("Bans of addresses after repeated errors, and 12003 after failed logins", "never", "nowhere"),
     Fact(

@@ -62,10 +62,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _explained(problem: ErrorDetails) -> str:
     """One line for one bad setting: which, what was expected, what came."""
-    name = ".".join(str(part) for part in problem["loc"])
-    if not name:
-        return problem["msg"]
-    return f"setting {name} ({PREFIX}{name.upper()}): {problem['msg']}, got {problem['input']!r}"
+    path, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    name, variable = ".".join(map(str, path)), f"{PREFIX}{path[0]}".upper()
+    return f"setting {name} ({variable}): {message}, got {problem['input']!r}"
 
 
 async def _serve(settings: MockSettings, scenario: Scenario, *, as_json: bool) -> int:

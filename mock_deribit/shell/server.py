@@ -93,7 +93,11 @@ class MockServer:
         return _address(settings, port, control)
 
     async def _bind(self, make: Callable[[], Port], host: str, port: int) -> int:
-        server = await self._loop.create_server(make, host, port, backlog=128)
+        try:
+            server = await self._loop.create_server(make, host, port, backlog=128)
+        except OSError as error:
+            remedy = "choose another, or 0 for a free one" if port else "choose another host"
+            raise OSError(f"port {port} of {host}: {error.strerror}; {remedy}") from error
         self._servers.append(server)
         bound: int = server.sockets[0].getsockname()[1]
         return bound

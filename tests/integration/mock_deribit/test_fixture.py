@@ -1,5 +1,6 @@
 """The mock as a fixture: what the tests of another project would write."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,7 @@ def test_a_refused_word_is_an_error_that_says_why_and_a_faults_number_lifts_it(
 def test_a_process_that_cannot_start_says_why() -> None:
     with pytest.raises(ExchangeFailed, match="regime"):
         ExchangeProcess("--regime", "HAIL")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(ExchangeFailed, match=f"port {port} .* choose another, or 0"):
+            ExchangeProcess("--port", port)

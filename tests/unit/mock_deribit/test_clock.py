@@ -74,7 +74,7 @@ def test_whatever_is_said_of_it_takes_no_time_and_loses_none() -> None:
 
 def test_it_never_runs_back() -> None:
     clock = ExchangeClock(Real())
-    with pytest.raises(ValueError, match="does not run back: it is 1000000000000 ns"):
+    with pytest.raises(ValueError, match="not run back: it is 1970-01-01T00:16:40"):
         clock.move_to(Nanos(999 * SECOND))
     with pytest.raises(ValueError, match="at most 3660 days"):
         clock.move_to(Nanos(1_000_000_000 * SECOND))

@@ -181,3 +181,8 @@ def test_a_jump_over_eight_oclock_settles_and_no_connection_grows_older() -> Non
     assert all(frame["method"] != "heartbeat" for frame in desk.bench.inbox[conn])
     desk.ask("POST", "/clock", {"clock": "step", "seconds": 5})
     assert {told["state"] for told in desk.bench.frames(conn, states)} == {"open"}
+
+
+def test_what_there_is_is_named_once() -> None:
+    _, answer = Desk().ask("POST", "/faults", b'{"fault":"lock","index":"x"}')
+    assert answer == {"error": "there is no index 'x' here; there are btc_usd"}
