@@ -76,7 +76,9 @@ class MockDeribit:
         self._exchange = Exchange(now, listings, market.index_prices, seed, rules)
         main = settings.accounts[0].name
         for account in settings.accounts:
-            self._exchange.open_account(account.name, account.balances, owner=main)
+            name = account.name
+            self._exchange.open_account(name, account.balances, owner=main)
+            self._exchange.set_features(name, mmp=account.mmp, mass_quotes=account.mass_quotes)
         keys = tuple(account.key() for account in settings.accounts)
         user_ids = {each.name: FIRST_USER + n for n, each in enumerate(settings.accounts)}
         self._rules = settings.wire_rules()
@@ -192,6 +194,8 @@ class MockDeribit:
             answered = self._dispatcher.frame(now, session, frame)
         if isinstance(fault, AnswerError):
             answered = msgspec.structs.replace(answered, reply=_wrong(fault, glance.id))
+            if answered.waiting is not None:
+                answered.waiting.respond = None
         due = self._sockets.answer(now, session, answered, lost=isinstance(fault, LoseAnswer))
         if answered.queue and answered.reply is not None:
             self._dispatcher.queued(answered.queue, due)

@@ -50,6 +50,8 @@ class AccountSettings(BaseModel):
     client_secret: str = ""
     balances: dict[str, Balance] = {"BTC": 0.9}
     scope: str = "account:read_write trade:read_write wallet:none"
+    mmp: bool = True
+    mass_quotes: bool = True
 
     @field_validator("balances")
     @classmethod

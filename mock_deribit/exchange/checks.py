@@ -130,7 +130,7 @@ def edit(
 
 
 def lock(account: Account) -> Refused | None:
-    """An account under liquidation may only cancel."""
+    """An account under liquidation can neither trade nor cancel."""
     return ACCOUNT_LOCKED if account.liquidating else None
 
 

@@ -95,9 +95,11 @@ class Exchange(Operations):
     def cancel(
         self, now: Nanos, account: str, order_id: str, reason: str = "user_request"
     ) -> OrderView | Refused:
-        """Cancel one order (10004 unknown, 11044 already closed)."""
+        """Cancel one order (10004 unknown, 11044 already closed, 11098 locked)."""
         self.advance(now)
         owner = self._accounts[account]
+        if owner.liquidating:
+            return checks.ACCOUNT_LOCKED
         order = owner.orders.get(order_id)
         if order is None:
             return _missing(owner, order_id)

@@ -82,14 +82,10 @@ class Operations(Inquiry):
         self._ledger.deposit(now, owner, currency, quanta(amount))
         self._outbox.funds(now, owner, currency)
 
-    def set_features(
-        self, account: str, *, mmp: bool | None = None, mass_quotes: bool | None = None
-    ) -> None:
-        """Grant or take away market maker protection and mass quotes; None leaves as is."""
+    def set_features(self, account: str, *, mmp: bool = True, mass_quotes: bool = True) -> None:
+        """Grant or take away market maker protection and mass quotes; both are granted at first."""
         owner = self._accounts[account]
-        owner.mmp_enabled = owner.mmp_enabled if mmp is None else mmp
-        granted = owner.mass_quotes_enabled if mass_quotes is None else mass_quotes
-        owner.mass_quotes_enabled = granted
+        owner.mmp_enabled, owner.mass_quotes_enabled = mmp, mass_quotes
 
     def liquidate(self, now: Nanos, account: str) -> None:
         """Liquidate an account whole, whatever its margin: it is locked until all positions are

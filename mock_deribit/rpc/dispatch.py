@@ -78,10 +78,11 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one request."""
+    """What came of one request. `waiting`: it is answered when its holds have ended."""
 
     method: str
     reply: Response | None
+    waiting: Waiting | None = None
     lane: str = "public"
     after: list[Frame] = []
     hang_up: bool = False
@@ -199,6 +200,7 @@ class Dispatcher:
         return Answered(
             method=request.method,
             reply=None if call.hang_up or call.waiting else response,
+            waiting=call.waiting,
             lane=queue or ("private" if private else "public"),
             after=call.after,
             hang_up=call.hang_up,

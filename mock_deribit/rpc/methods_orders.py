@@ -59,6 +59,12 @@ def _place(call: Call, side: Side) -> object:
     amount = _amount(call, listing)
     if amount is None:
         raise invalid_params("amount", "value required")
+    if (
+        order_type is not OrderType.LIMIT
+        and params.has("time_in_force")
+        and call.venue.rules.market_lifetime == "refused"
+    ):
+        raise invalid_params("time_in_force", "not allowed for market orders")
     lifetimes = [lifetime.value for lifetime in TimeInForce]
     request = OrderRequest(
         instrument=listing.name,

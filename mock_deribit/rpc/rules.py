@@ -23,6 +23,13 @@ class WireRules(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="A public raw channel without login among other channels: left out of the "
              "answer, or 13778 for the whole call (a call for it alone is refused in any case)"),
     ] = "dropped"  # fmt: skip
+    market_lifetime: Annotated[
+        Literal["refused", "taken"],
+        Meta(
+            description="A market or market_limit order that names its time_in_force: -32602, as one "
+            "client reports, or taken"
+        ),
+    ] = "refused"
     heartbeat_answer: Annotated[
         Literal["test", "any"],
         Meta(description="What satisfies a test_request: public/test only, or any request"),

@@ -23,7 +23,7 @@ PLAUSIBLE: dict[str, list[Any]] = {
     "currency": ["BTC", "any", "ETH", "USDC"],
     "kind": ["future", "any", "option"],
     "type": ["limit", "market", "all", "settlement"],
-    "price": [59_000, 60_000.5, 60_100.0, 59_900],
+    "price": [60_000.5, 59_000, 60_100.0, 59_900],
     "amount": [10, 20.0, 100, 1000],
     "contracts": [1, 2.0],
     "label": ["quote", "quote", "", "x" * 64],

@@ -60,6 +60,7 @@ def test_while_nothing_can_be_sold_the_account_waits_locked() -> None:
     assert floor.exchange.position("alice", PERPETUAL).size == SIZE
     assert floor.exchange.closed_orders("alice") == floor.exchange.closed_orders("alice")[:1]
     assert code(floor.send("alice", Side.SELL, 10.0, 60_500.0)) == 11098
+    assert code(floor.exchange.cancel(floor.now, "alice", "7")) == 11098
     accepted(floor.send("crowd", Side.BUY, 2 * SIZE, 58_470.0))
     floor.wait(5 * SECOND)
     assert not floor.exchange.is_liquidating("alice")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mock_deribit.faults import AnswerError
 from mock_deribit.rpc.dispatch import HttpRequest
 from tests.support.exchange import SECRET, Bench
 
@@ -117,6 +118,16 @@ def test_a_mass_quote_waits_for_its_held_sides_unless_it_says_otherwise() -> Non
     assert len(told["trades"]) == 1
     at_once = bench.call(conn, "private/mass_quote", **sent, wait_for_response=False)
     assert at_once["pending_requests_count"] == 1
+
+
+def test_a_held_order_whose_answer_is_made_an_error_is_answered_once() -> None:
+    bench, conn, take = held()
+    bench.fault(AnswerError(method="private/buy", code=13028, executed=True))
+    send(bench, conn, "t", "private/buy", **take)
+    bench.pass_time(0.1)
+    assert answer(bench, conn, "t")["error"]["code"] == 13028
+    name = take["instrument_name"]
+    assert bench.call(conn, "private/get_position", instrument_name=name)["size"] == 10.0
 
 
 def quoting(bench: Bench, conn: int) -> dict[str, Any]:

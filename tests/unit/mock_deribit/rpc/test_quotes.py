@@ -213,3 +213,17 @@ def test_a_freezing_cancel_keeps_quotes_out_for_a_second() -> None:
     assert bench.error(conn, "private/mass_quote", **sent)["code"] == 13043
     bench.pass_time(1.1)
     assert len(bench.call(conn, "private/mass_quote", **sent)["orders"]) == 2
+
+
+def test_what_an_account_has_not_been_granted_is_refused() -> None:
+    plain = {"name": "plain", "client_id": "p", "mmp": False, "mass_quotes": False}
+    bench = Bench(accounts=[plain])
+    conn = bench.login("p")
+    sent = {"index_name": "btc_usd", "interval": 1, "frozen_time": 1, "quantity_limit": 1}
+    sent |= {"max_quote_quantity": 1}
+    assert bench.error(conn, "private/set_mmp_config", **sent)["code"] == 13040
+    quotes = [{"instrument_name": "BTC-PERPETUAL", "bid": {"price": 59_000, "amount": 10}}]
+    refused = bench.error(conn, "private/mass_quote", quote_id="1", mmp_group="g", quotes=quotes)
+    assert refused["code"] == 13902
+    summary = bench.call(conn, "private/get_account_summary", currency="BTC", extended=True)
+    assert summary["mmp_enabled"] is False

@@ -156,3 +156,16 @@ def test_rules_are_given_as_words_too() -> None:
     assert settings.exchange_rules().hold_ms == 10.0
     assert settings.exchange_rules().unknown_instrument_code == 13020
     assert settings.wire_rules().adopt_edited is True
+
+
+@pytest.mark.parametrize("kind", ["market", "market_limit"])
+def test_whether_a_market_order_may_name_a_lifetime(kind: str) -> None:
+    market = {"instrument_name": PERP, "amount": 10, "type": kind}
+    lasting = market | {"time_in_force": "good_til_cancelled"}
+    refusing = Bench()
+    conn = refusing.login()
+    refused = refusing.error(conn, "private/buy", **lasting)
+    assert (refused["code"], refused["data"]["param"]) == (-32602, "time_in_force")
+    assert refusing.call(conn, "private/buy", **market)["order"]["order_state"] == "filled"
+    taking = Bench(rules={"market_lifetime": "taken"})
+    assert taking.call(taking.login(), "private/buy", **lasting)["trades"]
