@@ -19,7 +19,7 @@ from mock_deribit.exchange.events import (
 from mock_deribit.exchange.listing import Listing
 from mock_deribit.rpc import wire
 from mock_deribit.rpc.channels import Channel
-from shared.units import to_ms
+from shared.units import round_down, round_up, to_ms
 
 Payload = dict[str, object] | list[object]
 
@@ -172,12 +172,13 @@ def _grouped(
     """Levels summed onto a coarser grid: bids rounded down, asks up."""
     sums: dict[float, float] = {}
     for price, amount in levels:
-        steps = (-(-price // step) if up else price // step) if step else 0.0
-        key = steps * step if step else price
+        key = price
+        if step:
+            key = round_up(price, step) if up else round_down(price, step)
         if key not in sums and len(sums) == depth:
             break
         sums[key] = sums.get(key, 0.0) + amount
-    return [[price, amount] for price, amount in sums.items()]
+    return [[price, round(amount, 10)] for price, amount in sums.items()]
 
 
 class TradesStream(Stream):

@@ -1,12 +1,14 @@
 """Channels: what is granted, what comes first, and what keeps coming."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_deribit.rpc.channels import parse
 from shared.units import Side
-from tests.support.exchange import Bench
+from tests.support.exchange import Bench, WholeBench
 
 PERP = "BTC-PERPETUAL"
 BOOK = f"book.{PERP}.100ms"
@@ -158,6 +160,29 @@ def test_the_grouped_book_sums_levels_onto_a_coarser_grid_away_from_the_market()
     window = bench.frames(conn, channel)[-1]
     assert window["bids"] == [[59_995.0, 100_000.0]]
     assert window["asks"] == [[60_005.0, 100_020.0]]
+
+
+def grouped(instrument: str, group: str) -> tuple[Bench, int, dict[str, Any]]:
+    """A window of twenty levels after everything has moved once."""
+    bench = WholeBench()
+    conn = bench.login("mock-taker")
+    channel = f"book.{instrument}.{group}.20.100ms"
+    bench.call(conn, "private/subscribe", channels=[channel])
+    bench.others(instrument, Side.BUY, 1_000.0, 7.0)
+    bench.pass_time(0.2)
+    return bench, conn, bench.frames(conn, channel)[-1]
+
+
+def test_a_group_as_fine_as_the_tick_is_the_book_itself() -> None:
+    bench, conn, window = grouped("ETH-PERPETUAL", "5")
+    book = bench.call(conn, "public/get_order_book", instrument_name="ETH-PERPETUAL", depth=20)
+    assert (window["bids"], window["asks"]) == (book["bids"], book["asks"])
+
+
+def test_grouped_amounts_are_whole_lots() -> None:
+    _, _, window = grouped("BTC_USDC-PERPETUAL", "1")
+    amounts = [amount for side in ("bids", "asks") for _, amount in window[side]]
+    assert amounts == [round(amount, 4) for amount in amounts]
 
 
 def test_private_frames_tell_of_an_order_from_birth_to_fill() -> None:
