@@ -104,7 +104,7 @@ class Account:
     def equity(self, currency: str) -> int:
         """Balance and the session's profit, realised or not, in quanta."""
         total = self.balances.get(currency, 0)
-        for position in self.in_currency(currency):
+        for position in self._by_currency.get(currency, ()):
             total += position.session()
         return total
 
@@ -152,10 +152,12 @@ class Account:
 
     def maintenance_margin(self, currency: str) -> float:
         """Margin below which equity must not fall, in the settlement coin."""
-        return sum(
-            position.contract.maintenance_margin(position.lots) * position.contract.margin_unit()
-            for position in self.in_currency(currency)
-        )
+        total = 0.0
+        for position in self._by_currency.get(currency, ()):
+            if position.lots:
+                contract = position.contract
+                total += contract.maintenance_margin(position.lots) * contract.margin_unit()
+        return total
 
     def liquidation_ratio(self, currency: str) -> float | None:
         """By what factor all marks must move for equity to meet maintenance margin; None: never.

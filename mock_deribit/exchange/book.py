@@ -110,10 +110,14 @@ class Book:
         level = self._halves[half].levels.get(half * tick)
         return level.lots if level else 0
 
-    def front(self, half: int) -> Order:
-        """The order that trades next. Raises IndexError when the half is empty."""
-        side = self._halves[half]
-        return next(iter(side.levels[side.ranks[-1]].queue.values()))
+    def meets(self, sign: int, tick: int) -> Order | None:
+        """The resting order that one of this sign and limit would trade with next."""
+        half = self.asks if sign > 0 else self.bids
+        if not half.ranks or sign * tick + half.ranks[-1] < 0:
+            return None
+        for order in half.levels[half.ranks[-1]].queue.values():
+            return order
+        return None
 
     def crosses(self, sign: int, tick: int) -> bool:
         """Whether an order of this sign and limit would trade on arrival."""

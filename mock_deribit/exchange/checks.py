@@ -79,8 +79,8 @@ _BY_STATE = {
 
 def request(
     now: Nanos, contract: Contract, wanted: OrderRequest, off_lot_code: int
-) -> Refused | None:
-    """Everything that can be said of a new order before its price is looked at."""
+) -> int | Refused:
+    """Everything that can be said of a new order before its price is looked at; its size in lots."""
     lots = wanted.amount / contract.step
     if (
         contract.state is _OPEN
@@ -92,8 +92,8 @@ def request(
         and wanted.display_amount is None
         and (not wanted.post_only or (wanted.order_type is _LIMIT and wanted.time_in_force is _GTC))
     ):
-        return None
-    return (
+        return int(lots)
+    refused = (
         state_for_orders(contract)
         or (deadline(now, wanted.valid_until) if wanted.valid_until is not None else None)
         or (kind(wanted) if wanted.mmp or wanted.display_amount is not None else None)
@@ -105,6 +105,7 @@ def request(
             else display(contract, wanted.amount, wanted.display_amount)
         )
     )
+    return round(lots) if refused is None else refused
 
 
 def edit(
@@ -116,7 +117,9 @@ def edit(
     off_lot_code: int,
 ) -> Refused | None:
     """Everything that can be said of a change before its price is looked at."""
-    refused = state_for_orders(contract)
+    refused = None
+    if contract.locked or contract.state is not _OPEN:
+        refused = state_for_orders(contract)
     if refused is None and wanted.valid_until is not None:
         refused = deadline(now, wanted.valid_until)
     if refused is None and wanted.mmp is not None:

@@ -19,16 +19,23 @@ from mock_deribit.exchange.outbox import Outbox
 from mock_deribit.exchange.records import SettlementType
 from mock_deribit.exchange.rules import Rules
 from shared.kernel import Nanos
+from shared.units import Side
+
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Half(msgspec.Struct, frozen=True, gc=False):
-    """One side of a match, its fee in whole satoshis; `told` names the state its order has when asked."""
+    """One side of a match, its fee in whole satoshis, and how its account stood after it: balance and
+    equity in quanta, and the size of the position. `told` names the state its order has when asked."""
 
     order: Order
     match: PublicTrade
     fee: int
     profit: int
     maker: bool
+    balance: int
+    equity: int
+    position: float
 
     def told(self) -> UserTrade:
         """The trade as its owner hears of it."""
@@ -36,7 +43,7 @@ class Half(msgspec.Struct, frozen=True, gc=False):
         return UserTrade(
             self.match,
             order.order_id,
-            order.side,
+            _BUY if order.sign > 0 else _SELL,
             self.maker,
             self.fee / QUANTA + 0.0,
             order.instrument.settlement,
@@ -74,12 +81,12 @@ class Clearing:
     ) -> tuple[Half, Half]:
         """Match lots of two orders at the resting one's price; the taker's half, then the maker's."""
         taking, making = taker[1], maker[1]
+        price = making.price
         match = self._print(now, contract, taking, making, lots)
         contract.book.reduce(making, lots)
-        maker[0].position(contract).add_open(making, -lots)
-        making.take_fill(lots, match.price, now)
-        taking.take_fill(lots, match.price, now)
-        worth = contract.worth(match.price)
+        making.take_fill(lots, price, now)
+        taking.take_fill(lots, price, now)
+        worth = contract.worth(price)
         return (
             self._settle(contract, *taker, match, lots, worth, maker=False),
             self._settle(contract, *maker, match, lots, worth, maker=True),
@@ -107,19 +114,24 @@ class Clearing:
         maker: bool,
     ) -> Half:
         instrument, position = contract.instrument, account.position(contract)
+        currency = instrument.settlement
         cheap = maker and not (order.refilled and self._hidden_pays_taker)
         rate = instrument.maker_fee if cheap else instrument.taker_fee
         if order.is_liquidation:
             rate = contract.listing.liquidation_fee
         exact = instrument.fee(match.amount, match.price, rate)
-        fee = (
-            self._carried(account, exact, instrument.settlement) if self._carries else quanta(exact)
-        )
+        fee = self._carried(account, exact, currency) if self._carries else quanta(exact)
+        if maker:
+            position.add_open(order, -lots)
         held = position.lots
         profit = position.trade(order.sign * lots, worth)
         contract.gross_lots += abs(position.lots) - abs(held)
-        self._ledger.charge(account, instrument.settlement, fee)
-        return Half(order, match, fee, profit, maker)
+        self._ledger.charge(account, currency, fee)
+        if account.house:
+            return Half(order, match, fee, profit, maker, 0, 0, 0.0)
+        balance, equity = account.balances[currency], account.equity(currency)
+        size = contract.amount(position.lots)
+        return Half(order, match, fee, profit, maker, balance, equity, size)
 
     @staticmethod
     def _carried(account: Account, exact: float, currency: str) -> int:
@@ -142,7 +154,7 @@ class Clearing:
             tape.next_sequence(),
             now,
             contract.name,
-            taking.side,
+            _BUY if taking.sign > 0 else _SELL,
             price,
             contract.amount(lots),
             tape.tick_direction(price),

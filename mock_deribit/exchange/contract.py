@@ -269,13 +269,13 @@ class Contract:
         return (rate + self.listing.margin_slope * size) * size
 
     def _told(self, half: Half) -> tuple[LevelChange, ...]:
-        if len(half.before) == 1:
-            # The usual case, without a list for the one.
-            rank, before = half.before.popitem()
-            level = half.levels.get(rank)
-            now = 0 if level is None else level.lots
-            return () if now == before else (self._level(half.sign * rank, before, now),)
-        return tuple([self._level(*change) for change in half.take_changes()])
+        if len(half.before) > 1:
+            return tuple([self._level(*change) for change in half.take_changes()])
+        # The usual case, without a list for the one.
+        rank, before = half.before.popitem()
+        level = half.levels.get(rank)
+        now = 0 if level is None else level.lots
+        return () if now == before else (self._level(half.sign * rank, before, now),)
 
     def _level(self, tick: int, before: int, now: int) -> LevelChange:
         action = "delete" if not now else "change" if before else "new"

@@ -139,12 +139,14 @@ class Desk:
         self, now: Nanos, account: Account, contract: Contract, request: OrderRequest, tag: Tag
     ) -> Draft | Refused:
         """Check a new order and find its limit and size."""
-        refused = checks.request(now, contract, request, self._rules.off_lot_code)
-        if refused is not None:
-            return refused
+        lots = checks.request(now, contract, request, self._rules.off_lot_code)
+        if not isinstance(lots, int):
+            return lots
         sign = 1 if request.side is _BUY else -1
-        lots = round(request.amount / contract.step)
-        tick = self._limit(account, contract, sign, request)
+        if request.order_type is _LIMIT:
+            tick = checks.tick(account, contract, sign, request.price)
+        else:
+            tick = self._edge(account, contract, sign, request)
         if not isinstance(tick, int):
             return tick
         takes = contract.book.crosses(sign, tick)
@@ -157,6 +159,7 @@ class Desk:
             if not room or (lots > room and self._rules.reduce_only_excess == "reject"):
                 return checks.NOT_REDUCING
             lots = min(lots, room)
+        refused = None
         if tag.group is not None:
             refused = self._covered(now, account, contract, tag, (sign, lots, tick))
         elif not tag.liquidation:
@@ -186,7 +189,7 @@ class Desk:
     ) -> Placed | Refused:
         """Change a resting order. `idle_keeps_place`: another rule than the venue's for this one."""
         change = self.change(now, account, contract, order, edit)
-        if isinstance(change, Refused):
+        if not isinstance(change, Change):
             return change
         if change.rejected:
             view = self.cancel(now, account, contract, order, "edit_post_only_reject")
@@ -196,8 +199,10 @@ class Desk:
         order.replaced, order.updated = True, now
         order.post_only, order.reject_post_only = change.post_only, change.reject_post_only
         idle = self._rules.idle_edit_keeps_place if idle_keeps_place is None else idle_keeps_place
-        if (change.tick, change.display) == (order.tick, order.display) and (
-            change.lots < order.lots or (change.lots == order.lots and idle)
+        if (
+            change.tick == order.tick
+            and change.display == order.display
+            and (change.lots < order.lots or (change.lots == order.lots and idle))
         ):
             order.reduce_only = change.reduce_only
             if order.reduce_only or account.reducing:
@@ -260,7 +265,7 @@ class Desk:
             refused = checks.OVERLAP
         if refused is not None:
             return refused
-        display = _slice(contract, shown, lots)
+        display = 0 if shown is None else _slice(contract, shown, lots)
         return Change(tick, lots, post_only, reject, reduce_only, display, False, takes)
 
     def cancel(
@@ -291,27 +296,26 @@ class Desk:
         code = self._rules.quote_quantity_code
         return checks.protection(account, shield, now, quantity_fits=fits, code=code)
 
-    def _limit(
+    def _edge(
         self, account: Account, contract: Contract, sign: int, request: OrderRequest
     ) -> int | Refused:
-        """The limit in ticks; a market order's is the edge of the band."""
-        if request.order_type is not _LIMIT:
-            if account.house:
-                return sign * _FAR_TICKS
-            low, high = contract.band()
-            edge = contract.tick(high if sign > 0 else low)
-            if request.order_type is _MARKET:
-                return edge
-            opposite = contract.book.best(-sign)
-            if opposite is None:
-                return checks.NO_LIQUIDITY
-            return min(edge, opposite) if sign > 0 else max(edge, opposite)
-        return checks.tick(account, contract, sign, request.price)
+        """The limit of an order without one: the edge of the band, of a market limit order the opposite
+        best within it."""
+        if account.house:
+            return sign * _FAR_TICKS
+        low, high = contract.band()
+        edge = contract.tick(high if sign > 0 else low)
+        if request.order_type is _MARKET:
+            return edge
+        opposite = contract.book.best(-sign)
+        if opposite is None:
+            return checks.NO_LIQUIDITY
+        return min(edge, opposite) if sign > 0 else max(edge, opposite)
 
 
-def _slice(contract: Contract, shown: float | None, lots: int) -> int:
+def _slice(contract: Contract, shown: float, lots: int) -> int:
     """Lots of an iceberg's slice, 0 for an order that shows whole."""
-    display = 0 if shown is None else round(shown / contract.step)
+    display = round(shown / contract.step)
     return display if display < lots else 0
 
 

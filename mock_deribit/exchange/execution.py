@@ -20,7 +20,7 @@ from mock_deribit.exchange.account import Account
 from mock_deribit.exchange.clearing import Clearing, Half
 from mock_deribit.exchange.contract import Contract
 from mock_deribit.exchange.events import MmpTriggered
-from mock_deribit.exchange.ledger import Ledger, Standing, standing
+from mock_deribit.exchange.ledger import Ledger
 from mock_deribit.exchange.messages import (
     OrderState,
     OrderType,
@@ -183,15 +183,15 @@ class Execution:
                     now, account, self._contracts[order.instrument.name], order, "mmp_trigger"
                 )
 
-    def _match(
-        self, now: Nanos, account: Account, contract: Contract, order: Order
-    ) -> list[tuple[Half, Standing]]:
+    def _match(self, now: Nanos, account: Account, contract: Contract, order: Order) -> list[Half]:
         """Trade with the front of the other half while prices meet: the taker's halves, unless it is
-        the house, and how it stood after each."""
-        halves = []
-        book, position = contract.book, account.position(contract)
-        while order.state is _OPEN and book.crosses(order.sign, order.tick):
-            maker = book.front(-order.sign)
+        the house."""
+        halves: list[Half] = []
+        book = contract.book
+        while order.state is _OPEN:
+            maker = book.meets(order.sign, order.tick)
+            if maker is None:
+                break
             owner = self._accounts[maker.account]
             if owner is account or (
                 account.self_match_extended and self.kin(account, maker.account)
@@ -202,14 +202,14 @@ class Execution:
                     break
                 self.close(now, owner, contract, maker, reason)
                 continue
-            lots, offered = order.lots - order.filled, maker.visible
+            lots, offered = order.lots - order.filled, maker.lots - maker.filled - maker.hidden
             if offered < lots:
                 lots = offered
             taken, made = self._clearing.trade(
                 now, contract, (account, order), (owner, maker), lots
             )
             if not account.house:
-                halves.append((taken, standing(account, position)))
+                halves.append(taken)
             if maker.state is _FILLED:
                 self._leave(owner, maker)
             elif not maker.visible:
@@ -226,14 +226,13 @@ class Execution:
         account: Account,
         contract: Contract,
         order: Order,
-        halves: Sequence[tuple[Half, Standing]],
+        halves: Sequence[Half],
     ) -> tuple[UserTrade, ...]:
         trades = []
-        for half, stood in halves:
+        for half in halves:
             trade = half.told()
             trades.append(trade)
-            account.trades.append(trade)
-            self._ledger.note_trade(account, trade, stood)
+            self._ledger.note_trade(account, trade, half.balance, half.equity, half.position)
             self._outbox.fill(account, trade)
             if order.group is not None:
                 self._count(now, account, contract, order, trade, order.group)
@@ -246,9 +245,7 @@ class Execution:
         self._outbox.order(owner, maker)
         if maker.state is _FILLED:
             owner.remember(maker.view())
-        owner.trades.append(trade)
-        stood = standing(owner, owner.position(contract))
-        self._ledger.note_trade(owner, trade, stood)
+        self._ledger.note_trade(owner, trade, half.balance, half.equity, half.position)
         self._outbox.fill(owner, trade)
         if owner.reducing:
             self._trim_reduce_only(now, owner, contract)

@@ -54,17 +54,6 @@ def row_of(noted: Noted) -> LogEntry:
     )
 
 
-Standing = tuple[int, int, float]
-"""An account's balance and equity in quanta, and the size of a position."""
-
-
-def standing(account: Account, position: Position) -> Standing:
-    """How an account stands now."""
-    contract = position.contract
-    currency = contract.instrument.settlement
-    return account.balances[currency], account.equity(currency), contract.amount(position.lots)
-
-
 class Ledger:
     """The exchange's own purses, and the writer of every account's log."""
 
@@ -81,7 +70,7 @@ class Ledger:
 
     def charge(self, account: Account, currency: str, fee: int) -> None:
         """Move a fee from an account to the exchange (negative: a rebate)."""
-        account.credit(currency, -fee)
+        account.balances[currency] = account.balances.get(currency, 0) - fee
         self.fees[currency] = self.fees.get(currency, 0) + fee
 
     def deposit(self, now: Nanos, account: Account, currency: str, quanta: int) -> None:
@@ -98,10 +87,13 @@ class Ledger:
             self.insurance[currency] = self.insurance.get(currency, 0) - missing
             self._write(now, account, LogType.BANKRUPTCY, currency, missing)
 
-    def note_trade(self, account: Account, fill: UserTrade, standing: Standing) -> None:
+    def note_trade(
+        self, account: Account, fill: UserTrade, balance: int, equity: int, position: float
+    ) -> None:
         """Write down a fill, and how its account stood after it."""
         self._entries += 1
-        account.log.append(Noted(self._entries, fill, *standing))
+        account.trades.append(fill)
+        account.log.append(Noted(self._entries, fill, balance, equity, position))
 
     def settle(
         self,

@@ -103,12 +103,16 @@ class Liquidator:
 def _short(account: Account) -> tuple[str, ...]:
     """Currencies in which equity does not cover maintenance margin."""
     held = dict.fromkeys(
-        position.contract.instrument.settlement
-        for position in account.positions.values()
-        if position.lots
+        [
+            position.contract.instrument.settlement
+            for position in account.positions.values()
+            if position.lots
+        ]
     )
     return tuple(
-        currency
-        for currency in held
-        if account.equity(currency) < account.maintenance_margin(currency) * QUANTA
+        [
+            currency
+            for currency in held
+            if account.equity(currency) < account.maintenance_margin(currency) * QUANTA
+        ]
     )

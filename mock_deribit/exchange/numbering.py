@@ -40,8 +40,7 @@ class Numbering:
 
     def trade_id(self, currency: str) -> str:
         """The id of the next trade that settles in this currency."""
-        number = self._trades.get(currency, _FIRST_TRADE) + 1
-        self._trades[currency] = number
+        number = self._trades[currency] = self._trades.get(currency, _FIRST_TRADE) + 1
         return str(number) if currency == _PLAIN else f"{currency}-{number}"
 
     def _from(self, first: int) -> Iterator[int]:

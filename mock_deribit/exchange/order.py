@@ -96,7 +96,7 @@ class Order(msgspec.Struct, eq=False, gc=False):
 
     def _drawn(self) -> OrderView:
         instrument = self.instrument
-        step = instrument.amount_step
+        step, filled = instrument.amount_step, self.filled
         iceberg = self.display > 0
         return OrderView(
             self.order_id,
@@ -106,8 +106,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
             _BUY if self.sign > 0 else _SELL,
             self.price,
             on_grid(self.lots if self.quote_id is None else self.remaining, step),
-            on_grid(self.filled, step) if self.filled else 0.0,
-            round(self.average_price, 4) if self.filled else 0.0,
+            on_grid(filled, step) if filled else 0.0,
+            round(self.average_price, 4) if filled else 0.0,
             self.time_in_force,
             self.post_only,
             self.reject_post_only,

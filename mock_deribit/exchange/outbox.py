@@ -54,17 +54,19 @@ class Outbox:
     def fill(self, account: Account, trade: UserTrade) -> None:
         """A fill of an account with a listener."""
         key = (account.name, trade.trade.instrument)
-        if key in self._fills:
-            self._fills[key].append(trade)
-        else:
+        fills = self._fills.get(key)
+        if fills is None:
             self._fills[key] = [trade]
+        else:
+            fills.append(trade)
 
     def public_trade(self, trade: PublicTrade) -> None:
         """A match everyone hears of."""
-        if trade.instrument in self._public:
-            self._public[trade.instrument].append(trade)
-        else:
+        trades = self._public.get(trade.instrument)
+        if trades is None:
             self._public[trade.instrument] = [trade]
+        else:
+            trades.append(trade)
 
     def tell(self, event: Event) -> None:
         """Queue an event that is complete in itself."""

@@ -52,7 +52,8 @@ class Position:
     def trade(self, signed_lots: int, worth: int) -> int:
         """Book a fill of lots worth so much each; the profit it realised, fees excluded."""
         before = self.lots
-        self.accrue()
+        if self.contract.valuation.funding_quanta != self.funding_seen:
+            self.accrue()
         self.lots = before + signed_lots
         self.ever_held = True
         if not before or (before > 0) == (signed_lots > 0):

@@ -1,6 +1,7 @@
 """What has traded in one instrument: recent matches, the last price, 24-hour statistics, taker flow."""
 
 from collections import deque
+from itertools import count
 
 from mock_deribit.exchange.messages import PublicTrade, Stats
 from shared.instruments import Instrument
@@ -24,7 +25,7 @@ class _Bucket:
 
 
 class Tape:
-    """The trades of one instrument."""
+    """The trades of one instrument; `next_sequence` is called to get the number of the next."""
 
     def __init__(self) -> None:
         self.recent: deque[PublicTrade] = deque(maxlen=_RECENT)
@@ -32,12 +33,7 @@ class Tape:
         self.taker_flow = 0.0
         self._direction = 0
         self._buckets: deque[_Bucket] = deque()
-        self._sequence = 123_000_000
-
-    def next_sequence(self) -> int:
-        """The instrument's trade sequence number."""
-        self._sequence += 1
-        return self._sequence
+        self.next_sequence = count(123_000_001).__next__
 
     def tick_direction(self, price: float) -> int:
         """0 plus, 1 zero-plus, 2 minus, 3 zero-minus against the last trade."""
@@ -50,21 +46,22 @@ class Tape:
 
     def record(self, trade: PublicTrade, instrument: Instrument) -> None:
         """Add a match. `taker_flow` is the running sum of signed taker volume in base coin."""
-        size = abs(instrument.delta(trade.amount, trade.price))
+        ts, price = trade.ts, trade.price
+        size = abs(instrument.delta(trade.amount, price))
         self.recent.append(trade)
-        self.last_price, self._direction = trade.price, trade.tick_direction
+        self.last_price, self._direction = price, trade.tick_direction
         self.taker_flow += size if trade.side is _BUY else -size
-        start = trade.ts // _BUCKET * _BUCKET
-        if not self._buckets or self._buckets[-1].start != start:
-            self._buckets.append(_Bucket(start, trade.price))
-            self._forget(trade.ts)
-        bucket = self._buckets[-1]
-        if trade.price > bucket.high:
-            bucket.high = trade.price
-        elif trade.price < bucket.low:
-            bucket.low = trade.price
+        bucket = self._buckets[-1] if self._buckets else None
+        if bucket is None or not bucket.start <= ts < bucket.start + _BUCKET:
+            bucket = _Bucket(ts // _BUCKET * _BUCKET, price)
+            self._buckets.append(bucket)
+            self._forget(ts)
+        if price > bucket.high:
+            bucket.high = price
+        elif price < bucket.low:
+            bucket.low = price
         bucket.volume += size
-        bucket.volume_usd += size * trade.price
+        bucket.volume_usd += size * price
 
     def stats(self, now: Nanos) -> Stats:
         """The last 24 hours, to ten minutes."""
