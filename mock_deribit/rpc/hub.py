@@ -81,9 +81,9 @@ class Hub:
         *,
         greeted: bool = True,
     ) -> list[Frame]:
-        """Add a listener; the frames to send after the acknowledgement (none if already one). One that
+        """Add a listener to a channel, of an account if it is private; the frames to send after the acknowledgement (none if already one). One that
         is not `greeted` gets nothing of the channel's present state."""
-        key = (account if channel.private else "", channel.name)
+        key = (account, channel.name)
         live = self._live.get(key)
         if live is None:
             live = self._live[key] = _Live(

@@ -42,10 +42,12 @@ def _subscribe(call: Call, *, private: bool) -> object:
             granted.append(channel)
     for channel in granted:
         greeted = channel.topic != "user.portfolio" or call.venue.rules.portfolio_first_frame
-        call.after += call.venue.hub.subscribe(
-            session.conn, account, channel, label or None, greeted=greeted
-        )
-        session.channels[channel.name] = account if channel.private else ""
+        mine, owner = (label or None, account) if channel.private else (None, "")
+        before = session.channels.get(channel.name, owner)
+        if before != owner:
+            call.venue.hub.unsubscribe(session.conn, before, channel.name)
+        call.after += call.venue.hub.subscribe(session.conn, owner, channel, mine, greeted=greeted)
+        session.channels[channel.name] = owner
     return [channel.name for channel in granted]
 
 

@@ -1,4 +1,5 @@
-"""Fixtures for the tests of any project: `pytest_plugins = ["mock_deribit.shell.pytest_plugin"]`.
+"""Fixtures for the tests of any project: `pytest_plugins = ["mock_deribit.shell.pytest_plugin"]` in its
+topmost conftest.py.
 
 `deribit` is a mock in the test's own event loop (pytest-asyncio), `deribit_process` one as a process. A
 marker says what either is like:

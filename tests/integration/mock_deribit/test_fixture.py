@@ -16,12 +16,12 @@ from tests.support.exchange import Running, talk
 
 __all__ = ["deribit", "deribit_process"]
 
+PLUGIN = 'pytest_plugins = ["mock_deribit.shell.pytest_plugin"]'
 THEIRS = """
 import json, pytest
 from websockets.asyncio.client import connect
 from websockets.sync.client import connect as blocking
 
-pytest_plugins = ["mock_deribit.shell.pytest_plugin"]
 ASKED = '{"id": 1, "method": "public/ticker", "params": {"instrument_name": "BTC-PERPETUAL"}}'
 
 @pytest.mark.asyncio
@@ -41,9 +41,19 @@ def test_theirs(deribit_process):
 
 
 def test_another_project_uses_both_fixtures(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(PLUGIN, encoding="utf-8")
     (tmp_path / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--strict-markers",
+            "-p",
+            "no:cacheprovider",
+            str(tmp_path),
+        ],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,

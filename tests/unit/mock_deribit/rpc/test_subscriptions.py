@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mock_deribit.rpc.channels import parse
 from shared.units import Side
-from tests.support.exchange import Bench, WholeBench
+from tests.support.exchange import SECRET, Bench, WholeBench
 
 PERP = "BTC-PERPETUAL"
 BOOK = f"book.{PERP}.100ms"
@@ -274,3 +274,29 @@ def test_what_one_account_does_the_other_does_not_hear() -> None:
 def test_names_outside_the_grammar_mean_nothing(name: str) -> None:
     channel = parse(name)
     assert channel is None or not channel.instrument
+
+
+def test_a_label_is_told_on_private_channels_only() -> None:
+    bench = Bench()
+    conn = bench.login()
+    orders = f"user.orders.{PERP}.raw"
+    bench.call(conn, "private/subscribe", channels=[orders, RAW], label="mine")
+    bench.call(conn, "private/buy", **level(59_000.0))
+    told = {frame["params"]["channel"]: frame["params"] for frame in bench.inbox[conn]}
+    assert told[orders]["label"] == "mine"
+    assert "label" not in told[RAW]
+
+
+def test_a_socket_that_changes_its_account_hears_of_the_new_one_only() -> None:
+    bench = Bench()
+    conn = bench.open()
+    key = {"client_id": "mock-maker", "client_secret": SECRET}
+    login = {"grant_type": "client_credentials", "scope": "session:one"}
+    token = bench.call(conn, "public/auth", **login, **key)["refresh_token"]
+    orders = f"user.orders.{PERP}.raw"
+    bench.call(conn, "private/subscribe", channels=[orders])
+    bench.call(conn, "public/exchange_token", refresh_token=token, subject_id=1002)
+    assert bench.call(conn, "private/subscribe", channels=[orders]) == [orders]
+    for client in ("mock-maker", "mock-taker"):
+        bench.call(bench.login(client), "private/buy", **level(59_000.0))
+    assert [order["user_id"] for order in bench.frames(conn, orders)] == [1002]
