@@ -81,15 +81,16 @@ class Hub:
         *,
         greeted: bool = True,
     ) -> list[Frame]:
-        """Add a listener to a channel, of an account if it is private; the frames to send after the acknowledgement (none if already one). One that
-        is not `greeted` gets nothing of the channel's present state."""
+        """Add a listener to a channel, of an account if it is private; the frames to send after the
+        acknowledgement (none if already one). One that is not `greeted` gets nothing of the channel's
+        present state."""
         key = (account, channel.name)
         live = self._live.get(key)
         if live is None:
             live = self._live[key] = _Live(
-                self._stream(key[0], channel), self._periods.get(channel.interval)
+                self._stream(account, channel), self._periods.get(channel.interval)
             )
-            for route in _routes(key[0], live.stream):
+            for route in _routes(account, live.stream):
                 self._routes.setdefault(route, {})[key] = live
         if conn in live.listeners:
             return []
