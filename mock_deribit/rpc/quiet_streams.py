@@ -5,6 +5,7 @@ A silent channel is granted and says nothing by itself: its news come from outsi
 
 from collections.abc import Callable
 
+from mock_deribit.exchange.delivery import AVERAGING
 from mock_deribit.exchange.engine import Exchange
 from mock_deribit.exchange.events import (
     Event,
@@ -20,9 +21,8 @@ from mock_deribit.rpc.candles import RESOLUTIONS, Candle, opened
 from mock_deribit.rpc.channels import Channel
 from mock_deribit.rpc.estimate import delivery_price, nearest
 from mock_deribit.rpc.streams import Payload, Stream
-from shared.units import HOUR, SECOND, to_ms, to_seconds
+from shared.units import SECOND, to_ms, to_seconds
 
-AVERAGING = HOUR // 2
 CONSTITUENTS = (
     ("one", 0.0002),
     ("two", -0.0001),

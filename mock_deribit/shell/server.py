@@ -212,7 +212,11 @@ class MockServer:
 
 def _reached(host: str) -> str:
     """Where one who is on the same machine finds a server that listens there."""
-    return "127.0.0.1" if host in ("", "0.0.0.0") else host
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _address(settings: MockSettings, port: int, control_port: int) -> Address:
@@ -228,9 +232,9 @@ def _address(settings: MockSettings, port: int, control_port: int) -> Address:
         for account in settings.accounts
     )
     return Address(
-        websocket=f"ws://{host}:{port}/ws/api/v2",
-        http=f"http://{host}:{port}/api/v2",
-        control=f"http://{control_host}:{control_port}",
+        websocket=f"ws://{_in_url(host)}:{port}/ws/api/v2",
+        http=f"http://{_in_url(host)}:{port}/api/v2",
+        control=f"http://{_in_url(control_host)}:{control_port}",
         host=host,
         port=port,
         control_port=control_port,

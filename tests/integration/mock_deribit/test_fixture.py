@@ -104,3 +104,15 @@ def test_a_process_that_cannot_start_says_why() -> None:
         port = str(taken.getsockname()[1])
         with pytest.raises(ExchangeFailed, match=f"port {port} .* choose another, or 0"):
             ExchangeProcess("--port", port)
+
+
+async def test_an_address_of_the_sixth_version_is_one_that_a_client_can_use() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    async with running(host="::1", control_host="::") as exchange:
+        assert exchange.address.control.startswith("http://[::1]:")
+        async with connect(exchange.address.websocket) as client:
+            await client.send('{"id": 1, "method": "public/test"}')
+            assert '"version"' in str(await client.recv())
