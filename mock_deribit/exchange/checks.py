@@ -244,10 +244,15 @@ def mmp_unchanged(wanted: bool | None, *, protected: bool) -> Refused | None:
     return None
 
 
-def reducible(account: Account, position: Position, sign: int, but: str = "") -> int:
-    """Lots a reduce-only order of this sign may still take off, beside those already resting."""
+def reducible(
+    account: Account, position: Position, sign: int, but: str = "", *, rests: bool = True
+) -> int:
+    """Lots a reduce-only order of this sign may still take off; one that may rest, beside those
+    already resting, which are trimmed when the other has traded."""
     if position.lots * sign >= 0:
         return 0
+    if not rests:
+        return abs(position.lots)
     resting = sum(
         order.remaining
         for order in account.reducing.values()

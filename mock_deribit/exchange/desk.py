@@ -41,6 +41,7 @@ from shared.units import Side
 
 _FAR_TICKS = 2**60
 _BUY, _FOK = Side.BUY, TimeInForce.FOK
+_AT_ONCE = (TimeInForce.IOC, _FOK)
 _LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
 
 
@@ -155,7 +156,8 @@ class Desk:
             if not isinstance(tick, int):
                 return tick
         if request.reduce_only:
-            room = checks.reducible(account, account.position(contract), sign)
+            rests = request.order_type is not _MARKET and request.time_in_force not in _AT_ONCE
+            room = checks.reducible(account, account.position(contract), sign, rests=rests)
             if not room or (lots > room and self._rules.reduce_only_excess == "reject"):
                 return checks.NOT_REDUCING
             lots = min(lots, room)

@@ -374,3 +374,24 @@ def test_what_an_iceberg_still_hides_stands_before_ones_own_order_behind_it() ->
     assert taken.order.filled_amount == 3_000.0
     assert code(floor.send("alice", Side.BUY, 2_010.0, 60_001.0)) == 10003
     assert [each.order_id for each in floor.exchange.open_orders("alice")] == [own.order_id]
+
+
+@pytest.mark.parametrize(
+    ("order_type", "price", "tif"),
+    [
+        (OrderType.MARKET, None, TimeInForce.GTC),
+        (OrderType.LIMIT, 59_500.0, TimeInForce.IOC),
+    ],
+)
+def test_what_rests_to_reduce_stands_in_no_takers_way(
+    floor: Floor, order_type: OrderType, price: float | None, tif: TimeInForce
+) -> None:
+    floor.trade("alice", "carol", 100.0, 60_000.0)
+    resting = accepted(floor.send("alice", Side.SELL, 100.0, 60_500.0, reduce_only=True)).order
+    assert code(floor.send("alice", Side.SELL, 100.0, 60_400.0, reduce_only=True)) == 11030
+    floor.buy("bob", 60.0, 59_990.0)
+    taken = floor.send(
+        "alice", Side.SELL, 100.0, price, order_type=order_type, tif=tif, reduce_only=True
+    )
+    assert accepted(taken).order.filled_amount == 60.0
+    assert state(floor, "alice", resting).amount == 40.0
