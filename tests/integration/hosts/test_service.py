@@ -63,14 +63,17 @@ async def test_a_journal_of_processes_on_nats_replays_to_the_same_bytes(
         parts = journal_parts(run_dir / "journal", "oms")
         return sum(1 for _ in read_parts(parts)[1]) if parts else 0
 
+    def ready() -> bool:
+        beats = read_beats(run_dir)
+        return len(beats) == 2 and all(beat.ready for beat in beats)
+
     with (
         service("oms", variables, tmp_path) as oms,
         service("marketdata", variables, tmp_path) as md,
     ):
         await until(lambda: echoes() > 300, "three hundred records on disk")
-        beats = {beat.cores: beat for beat in read_beats(run_dir)}
-        assert beats[("oms",)].pid == oms.pid
-        assert beats[("oms",)].ready
+        await until(ready, "a beat that says ready")
+        assert {beat.pid for beat in read_beats(run_dir)} == {oms.pid, md.pid}
         probed = await asyncio.to_thread(run_module, variables, "shared.shell.probe")
         assert probed.returncode == 0
         for process in (md, oms):
