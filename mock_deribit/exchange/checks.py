@@ -186,7 +186,7 @@ def tick(account: Account, contract: Contract, sign: int, price: float | None) -
             return Refused(10043, "price_wrong_tick")
         known = contract.admit(price)
     if not account.house:
-        low, high = contract.at_mark().band
+        low, high = contract.marked.band
         if sign > 0 and price > high:
             return Refused(10007, f"price_too_high {high:.4f}")
         if sign < 0 and price < low:
@@ -306,7 +306,7 @@ def margin(account: Account, contract: Contract, sign: int, lots: int) -> Refuse
     """Funds must cover initial margin with these lots added; what adds no exposure passes."""
     if account.house:
         return None
-    position = account.position(contract)
+    position = account.positions.get(contract.name) or account.position(contract)
     grown = position.grown(sign, lots)
     return None if not grown or account.covers(position, grown) else NOT_ENOUGH_FUNDS
 

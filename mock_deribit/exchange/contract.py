@@ -36,15 +36,10 @@ _TICKS_MAX = 65_536
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
-    """The worth of a lot at a mark, and the price band at a mark and an index."""
+    """What follows from a mark and an index: the worth of a lot at the mark, and the price band."""
 
-    mark: float
-    index: float
     worth: int
     band: tuple[float, float]
-
-
-_UNMARKED = Marked(0.0, 0.0, 0, (0.0, 0.0))
 
 
 class Contract:
@@ -79,7 +74,7 @@ class Contract:
         self._whole = (self.step * 1024.0).is_integer()
         self.ticks: dict[float | None, int] = {}
         self._prices: dict[int, float] = {}
-        self._marked = _UNMARKED
+        self.marked = self._at_mark()
         self._numbering = numbering
         self._change_id = numbering.change_id()
         self._told_bid: int | None = None
@@ -112,17 +107,18 @@ class Contract:
         """What one lot counts at a price, in quanta."""
         return -round(self._scale / price) if self._inverse else round(self._scale * price)
 
-    def at_mark(self) -> Marked:
-        """What follows from the mark and the index, computed when one has moved."""
-        mark, index, known = self.valuation.mark, self.valuation.index, self._marked
-        if mark != known.mark or index != known.index:
-            width, far = self.listing.price_band, self.listing.index_band
-            low = max(mark * (1.0 - width), index * (1.0 - far))
-            high = min(mark * (1.0 + width), index * (1.0 + far))
-            tick_at = self.instrument.tick_at
-            band = (round_up(low, tick_at(low)), round_down(high, tick_at(high)))
-            self._marked = known = Marked(mark, index, self.worth(mark), band)
-        return known
+    def sample(self, now: Nanos) -> bool:
+        """Let time pass for the mark with the book as it is; says whether the mark moved."""
+        moved = self.valuation.sample(now, *self.best())
+        if moved:
+            self.marked = self._at_mark()
+        return moved
+
+    def publish(self, now: Nanos, index: float) -> None:
+        """The index has another price."""
+        self.valuation.accrue(now)
+        self.valuation.index = index
+        self.marked = self._at_mark()
 
     def price_of(self, lots: int, cost: int) -> float:
         """The average price behind the cost of a position."""
@@ -163,7 +159,7 @@ class Contract:
             taker_fee=present.taker_fee if taker_fee is None else taker_fee,
         )
         self.listing = msgspec.structs.replace(self.listing, instrument=self.instrument)
-        self._marked = _UNMARKED
+        self.marked = self._at_mark()
         self.ticks.clear()
 
     def current(self) -> Listing:
@@ -192,7 +188,7 @@ class Contract:
 
     def band(self) -> tuple[float, float]:
         """Lowest price of a sell and highest price of a buy that the venue accepts now."""
-        return self.at_mark().band
+        return self.marked.band
 
     def initial_margin(self, lots: int) -> float:
         """Initial margin in base coin for a position or exposure of this size."""
@@ -215,7 +211,8 @@ class Contract:
 
     def take_best_change(self) -> bool:
         """Whether the best bid or ask has another price than at the last call."""
-        bids, asks = self.book.bids.ranks, self.book.asks.ranks
+        book = self.book
+        bids, asks = book.bids.ranks, book.asks.ranks
         bid, ask = bids[-1] if bids else None, asks[-1] if asks else None
         if bid == self._told_bid and ask == self._told_ask:
             return False
@@ -262,6 +259,15 @@ class Contract:
             interest_value=valuation.interest if perpetual else None,
             stats=self.tape.stats(now),
         )
+
+    def _at_mark(self) -> Marked:
+        mark, index = self.valuation.mark, self.valuation.index
+        width, far = self.listing.price_band, self.listing.index_band
+        low = max(mark * (1.0 - width), index * (1.0 - far))
+        high = min(mark * (1.0 + width), index * (1.0 + far))
+        tick_at = self.instrument.tick_at
+        band = (round_up(low, tick_at(low)), round_down(high, tick_at(high)))
+        return Marked(self.worth(mark), band)
 
     def _margin(self, lots: int, rate: float) -> float:
         amount = lots * self.step if self._whole else on_grid(lots, self.step)

@@ -210,7 +210,9 @@ class Desk:
             if order.reduce_only or account.reducing:
                 self._execution.rank_reducing(account, order)
             self._execution.shrink(account, contract, order, order.lots - change.lots)
-            return Placed(self._outbox.commit_one(now, account, contract, order), ())
+            view = order.redraw()
+            self._outbox.commit_one(now, account, contract, order, view)
+            return Placed(view, ())
         self._execution.unrest(account, contract, order)
         order.reduce_only, order.display = change.reduce_only, change.display
         order.number, order.hidden, order.refilled = self._execution.arrival(), 0, False

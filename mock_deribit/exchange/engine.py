@@ -30,10 +30,12 @@ from mock_deribit.exchange.operations import Operations
 from mock_deribit.exchange.order import Order
 from mock_deribit.exchange.protection import Shield
 from mock_deribit.exchange.queries import fitting
+from shared.instruments import BookState
 from shared.kernel import Nanos
 from shared.units import Side
 
 _SECONDS_MAX = 3_600
+_OPEN = BookState.OPEN
 
 
 class Exchange(Operations):
@@ -104,9 +106,12 @@ class Exchange(Operations):
         if order is None:
             return _missing(owner, order_id)
         contract = self._contracts[order.instrument.name]
-        halted_too = self.rules.halted_takes_cancels
-        refused = checks.state_for_cancel(contract, halted_too=halted_too)
-        return refused or self._desk.cancel(now, owner, contract, order, reason)
+        if contract.state is not _OPEN:
+            halted_too = self.rules.halted_takes_cancels
+            refused = checks.state_for_cancel(contract, halted_too=halted_too)
+            if refused is not None:
+                return refused
+        return self._desk.cancel(now, owner, contract, order, reason)
 
     def cancel_all(
         self,

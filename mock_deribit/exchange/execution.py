@@ -81,7 +81,9 @@ class Execution:
         is left."""
         if not takes and order.time_in_force is _GTC and order.order_type is _LIMIT:
             self._rest(account, contract, order)
-            return Placed(self._outbox.commit_one(now, account, contract, order), ())
+            view = order.redraw()
+            self._outbox.commit_one(now, account, contract, order, view)
+            return Placed(view, ())
         self._outbox.touch(contract)
         kills = order.time_in_force is _FOK and not checks.fillable(
             account, contract, order.sign, order.tick, order.remaining, self.kin
@@ -123,7 +125,7 @@ class Execution:
     def unrest(self, account: Account, contract: Contract, order: Order) -> None:
         """Take an order out of the book."""
         contract.book.remove(order)
-        account.position(contract).add_open(order, order.filled - order.lots)
+        account.positions[contract.name].add_open(order, order.filled - order.lots)
         self._leave(account, order)
 
     def cancel(
@@ -131,8 +133,8 @@ class Execution:
     ) -> OrderView:
         """Take a resting order out of the book for good, and tell: a request of its own."""
         self.unrest(account, contract, order)
-        order.state, order.cancel_reason, order.updated = _CANCELLED, reason, now
-        view = self._outbox.commit_one(now, account, contract, order)
+        view = order.close(reason, now)
+        self._outbox.commit_one(now, account, contract, order, view)
         if not account.house:
             account.remember(view)
         return view

@@ -172,8 +172,7 @@ class Operations(Inquiry):
         jump, self._indices[index] = abs(price / self._indices[index] - 1.0), price
         self._averages[index].observe(now, price)
         for contract in self._on_index(index):
-            contract.valuation.accrue(now)
-            contract.valuation.index = price
+            contract.publish(now, price)
         self._outbox.tell(IndexChanged(now, index, price))
         if 0.0 < self.rules.index_jump < jump:
             self._lock(now, index, True)

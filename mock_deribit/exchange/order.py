@@ -1,13 +1,15 @@
 """One order inside the exchange: a mutable record in ticks and lots, and its frozen view."""
 
 import msgspec
+from msgspec.structs import replace
 
 from mock_deribit.exchange.messages import OrderState, OrderType, OrderView, TimeInForce
 from shared.instruments import Instrument
 from shared.kernel import Nanos
 from shared.units import Side, on_grid
 
-_BUY, _SELL, _FILLED = Side.BUY, Side.SELL, OrderState.FILLED
+_BUY, _SELL = Side.BUY, Side.SELL
+_FILLED, _CANCELLED = OrderState.FILLED, OrderState.CANCELLED
 
 
 class Order(msgspec.Struct, eq=False, gc=False):
@@ -87,6 +89,18 @@ class Order(msgspec.Struct, eq=False, gc=False):
         self.updated, self.latest = now, None
         if filled == self.lots:
             self.state = _FILLED
+
+    def close(self, reason: str, now: Nanos) -> OrderView:
+        """Cancel it, which changes nothing else of its view."""
+        before, state = self.view(), _CANCELLED
+        self.state, self.cancel_reason, self.updated = state, reason, now
+        self.latest = replace(before, state=state, cancel_reason=reason, updated=now)
+        return self.latest
+
+    def redraw(self) -> OrderView:
+        """The view of an order that has changed."""
+        self.latest = view = self._drawn()
+        return view
 
     def view(self) -> OrderView:
         """The order as it stands. A quote's amount is what is left of it."""

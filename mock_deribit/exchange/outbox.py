@@ -104,17 +104,14 @@ class Outbox:
         self._holders.clear()
 
     def commit_one(
-        self, now: Nanos, account: Account, contract: Contract, order: Order
-    ) -> OrderView:
-        """The usual request, at once: it changed one order on one book, and nothing traded. Answers
-        how the order stands."""
-        order.latest = None
-        view = order.view()
+        self, now: Nanos, account: Account, contract: Contract, order: Order, view: OrderView
+    ) -> None:
+        """The usual request, at once: it changed one order on one book, and nothing traded."""
         if self._orders or self._contracts or self._holders:
             self.touch(contract)
             self.order(account, order)
             self.commit(now)
-            return view
+            return
         tell, name, private = self._events.append, account.name, not account.house
         if private:
             tell(OrderUpdated(now, name, view))
@@ -126,7 +123,6 @@ class Outbox:
             tell(PortfolioChanged(now, name, contract.instrument.settlement))
         if change is not None and contract.take_best_change():
             tell(TickerChanged(now, contract.name))
-        return view
 
     def place(self) -> int:
         """Where the next event will stand, for `tell_at`."""

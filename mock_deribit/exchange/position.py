@@ -80,7 +80,7 @@ class Position:
 
     def unrealized(self) -> int:
         """This session's profit if closed at the mark."""
-        return self.lots * self.contract.at_mark().worth - self.cost if self.lots else 0
+        return self.lots * self.contract.marked.worth - self.cost if self.lots else 0
 
     def session(self) -> int:
         """This session's profit, realised or not, with funding."""
@@ -89,12 +89,12 @@ class Position:
             self.accrue()
         profit = self.realized + self.funding
         if self.lots:
-            profit += self.lots * contract.at_mark().worth - self.cost
+            profit += self.lots * contract.marked.worth - self.cost
         return profit
 
     def total(self) -> int:
         """The profit since entry if closed at the mark."""
-        return self.lots * self.contract.at_mark().worth - self.entry_cost if self.lots else 0
+        return self.lots * self.contract.marked.worth - self.entry_cost if self.lots else 0
 
     def close_session(self, price: float) -> int:
         """Move the session's profit out at a settlement price; returns it."""

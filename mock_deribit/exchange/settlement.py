@@ -136,7 +136,7 @@ class Timetable:
             if contract.instrument.expiry - now <= AVERAGING and contract.delivery_price is None:
                 average = self._averages[contract.instrument.index].estimate(now)
                 self._near_delivery(now, contract, average)
-            if contract.valuation.sample(now, *contract.best()):
+            if contract.sample(now):
                 self._outbox.tell(TickerChanged(ts=now, instrument=contract.name))
 
     def _near_delivery(self, now: Nanos, contract: Contract, average: float | None) -> None:
@@ -169,7 +169,7 @@ class Timetable:
         for contract in settling:
             if contract.instrument.expiry <= now:
                 self._near_delivery(now, contract, prices[contract.instrument.index])
-            contract.valuation.sample(now, *contract.best())
+            contract.sample(now)
             self._enter(now, contract)
             day_orders = [
                 order for order in contract.book.orders() if order.time_in_force is TimeInForce.GTD
