@@ -3,8 +3,8 @@
 An account has at most one quote for each side of an instrument in a group. A side of a mass quote places it,
 amends it (a missing price or amount keeps what rests) or, with amount 0, cancels it. The amount is what is to
 be open, whatever was filled before. Sides are checked one by one: one that is refused is an error among the
-answers, and takes with it what it had resting. When both prices of an instrument move up the ask goes first,
-otherwise the bid, so that a quote never meets itself.
+answers, and takes with it what it had resting where the book takes cancels. When both prices of an instrument
+move up the ask goes first, otherwise the bid, so that a quote never meets itself.
 
 Place in the queue: kept when the size shrinks at the same price or only `quote_set_id` changes; sending the
 same again loses it.
@@ -109,12 +109,19 @@ class QuoteDesk:
             self.freeze(now, account)
         cancelled = []
         for (_, name, _), order in list(account.quotes.items()):
-            contract = self._contracts[name]
-            halted_too = self._rules.halted_takes_cancels
-            refused = checks.state_for_cancel(contract, halted_too=halted_too)
-            if refused is None and _fits(order, chosen):
-                cancelled.append(self._desk.cancel(now, account, contract, order, "user_request"))
+            if _fits(order, chosen):
+                view = self._withdrawn(now, account, self._contracts[name], order)
+                if isinstance(view, OrderView):
+                    cancelled.append(view)
         return tuple(cancelled)
+
+    def _withdrawn(
+        self, now: Nanos, account: Account, contract: Contract, order: Order
+    ) -> OrderView | Refused:
+        """Cancel a quote, unless its book takes no cancels."""
+        halted_too = self._rules.halted_takes_cancels
+        refused = checks.state_for_cancel(contract, halted_too=halted_too)
+        return refused or self._desk.cancel(now, account, contract, order, "user_request")
 
     def _refused(self, now: Nanos, account: Account, request: MassQuote) -> Refused | None:
         """Why the request as a whole is not taken."""
@@ -161,7 +168,8 @@ class QuoteDesk:
         if asked.amount == 0.0:
             if resting is None:
                 return None
-            return Placed(self._desk.cancel(now, account, contract, resting, "user_request"), ())
+            view = self._withdrawn(now, account, contract, resting)
+            return view if isinstance(view, Refused) else Placed(view, ())
         if resting is None:
             return self._new(now, account, contract, request, quote, side, asked)
         return self._amend(now, account, contract, request, quote, resting, asked)
@@ -234,7 +242,7 @@ class QuoteDesk:
             answer = self._desk.edit(at, account, contract, resting, edit, idle_keeps_place=another)
             if isinstance(answer, Refused):
                 resting.quote_id, resting.quote_set_id = quote_ids
-                self._desk.cancel(at, account, contract, resting, "user_request")
+                self._withdrawn(at, account, contract, resting)
             elif answer.order.cancel_reason == "edit_post_only_reject":
                 return checks.POST_ONLY_REJECT
             return answer

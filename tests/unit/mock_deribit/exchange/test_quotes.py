@@ -254,3 +254,14 @@ def test_a_taking_quote_trades_at_once() -> None:
     assert [trade.trade.amount for trade in answer.trades] == [40.0]
     assert answer.trades[0].quote_id == "1"
     assert (answer.orders[0].amount, answer.orders[0].state) == (60.0, OrderState.OPEN)
+
+
+def test_a_book_that_takes_no_cancels_keeps_the_quotes_it_has() -> None:
+    floor = opened()
+    before = send(floor, both(59_900.0, 60_100.0)).orders
+    floor.exchange.settle_now(floor.now)
+    gone = Quote(instrument=PERPETUAL, bid=side(None, 0.0), ask=side(60_200.0))
+    answer = send(floor, gone, quote_id="2")
+    assert [error.refused.code for error in answer.errors] == [10041, 10041]
+    assert [o.order_id for o in floor.exchange.open_orders("bob")] == [o.order_id for o in before]
+    assert [o.price for o in floor.exchange.open_orders("bob")] == [59_900.0, 60_100.0]
