@@ -41,15 +41,17 @@ class Level:
 
 
 class Half:
-    """One side: levels by rank, the ranks ascending, and what touched levels held before."""
+    """One side: levels by rank, the ranks ascending, what touched levels held before, and the best rank
+    that was told."""
 
-    __slots__ = ("before", "levels", "ranks", "sign")
+    __slots__ = ("before", "levels", "ranks", "sign", "told")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
         self.levels: dict[int, Level] = {}
         self.ranks: list[int] = []
         self.before: dict[int, int] = {}
+        self.told: int | None = None
 
     def add(self, order: Order) -> None:
         """Let an order join the end of its level, which begins with it if there was none."""
@@ -75,6 +77,14 @@ class Half:
             if not level.queue:
                 del self.levels[rank]
                 del self.ranks[bisect_left(self.ranks, rank)]
+
+    def take_best(self) -> bool:
+        """Whether the best price is another than at the last call."""
+        best = self.ranks[-1] if self.ranks else None
+        if best == self.told:
+            return False
+        self.told = best
+        return True
 
     def take_changes(self) -> list[tuple[int, int, int]]:
         """(tick, lots before, lots now) of every level changed since the last call, best first."""

@@ -77,8 +77,6 @@ class Contract:
         self.marked = self._at_mark()
         self._numbering = numbering
         self._change_id = numbering.change_id()
-        self._told_bid: int | None = None
-        self._told_ask: int | None = None
         self._changed = now
 
     def price(self, tick: int) -> float:
@@ -208,16 +206,6 @@ class Contract:
         previous, self._change_id = self._change_id, self._numbering.change_id()
         self._changed = now
         return BookChanged(now, self.name, previous, self._change_id, bids, asks)
-
-    def take_best_change(self) -> bool:
-        """Whether the best bid or ask has another price than at the last call."""
-        book = self.book
-        bids, asks = book.bids.ranks, book.asks.ranks
-        bid, ask = bids[-1] if bids else None, asks[-1] if asks else None
-        if bid == self._told_bid and ask == self._told_ask:
-            return False
-        self._told_bid, self._told_ask = bid, ask
-        return True
 
     def book_view(self) -> BookView:
         """The full book, best first."""

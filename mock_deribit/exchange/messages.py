@@ -55,7 +55,7 @@ class Refused(msgspec.Struct, frozen=True):
     data: dict[str, str] | None = None
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A new order. `price` is required for limit orders and ignored for the others; of an iceberg only
     `display_amount` is shown at a time; `mmp` puts it under the account's protection."""
 
@@ -74,7 +74,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     mmp: bool = False
 
 
-class OrderEdit(msgspec.Struct, frozen=True, kw_only=True):
+class OrderEdit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change of a resting order. `amount` is the new total, fills included; None keeps a value.
     `mmp` may be sent only unchanged."""
 

@@ -91,7 +91,8 @@ class Outbox:
             change = contract.take_book_change(now)
             if change is not None:
                 events.append(change)
-                if contract.take_best_change() or contract.name in public:
+                bid, ask = contract.book.bids.take_best(), contract.book.asks.take_best()
+                if bid or ask or contract.name in public:
                     moved.append(contract.name)
         if orders or self._holders:
             self._tell_holdings(now)
@@ -121,8 +122,10 @@ class Outbox:
         if private:
             tell(PositionChanged(now, name, contract.name))
             tell(PortfolioChanged(now, name, contract.instrument.settlement))
-        if change is not None and contract.take_best_change():
-            tell(TickerChanged(now, contract.name))
+        if change is not None:
+            book = contract.book
+            if (book.bids if order.sign > 0 else book.asks).take_best():
+                tell(TickerChanged(now, contract.name))
 
     def place(self) -> int:
         """Where the next event will stand, for `tell_at`."""
