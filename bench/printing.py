@@ -96,13 +96,19 @@ def exchange_lines(report: exchange.Report) -> Iterable[str]:
 
 def _engine_lines(report: engine.Report) -> Iterable[str]:
     mix = ", ".join(f"{share} % {kind}" for kind, share in MIX.items())
-    yield f"engine: order operations of {len(ACCOUNTS)} ordinary accounts with margin; {mix}"
+    matches = report.fills_per_op / 2.0
+    requests_per_s = report.rows[0].ops_per_s
     yield (
-        f"{report.fills_per_op:.2f} fills and {report.events_per_op:.1f} events an operation, "
+        f"engine: {requests_per_s * (1.0 + matches):,.0f} order operations/s (place, cancel, edit, match): "
+        f"{requests_per_s:,.0f} requests/s, each with {matches:.2f} matches"
+    )
+    yield f"requests of {len(ACCOUNTS)} ordinary accounts with margin; {mix}"
+    yield (
+        f"{report.fills_per_op:.2f} fills and {report.events_per_op:.1f} events a request, "
         f"{report.refused_share:.1%} refused; {report.rounds} rounds of {report.ops:,}, in turns; medians; "
         "rates of one core's CPU, quantiles of the wall"
     )
-    titles = ("ops/s", "CPU us", "p50 us", "p99 us", *MIX, "to floor")
+    titles = ("requests/s", "CPU us", "p50 us", "p99 us", *MIX, "to floor")
     yield f"{'':<{_WIDTH}}" + "".join(f"{title:>{_column(title)}}" for title in titles)
     for row in report.rows:
         cells = (
@@ -115,13 +121,6 @@ def _engine_lines(report: engine.Report) -> Iterable[str]:
         )
         table = zip(titles, cells, strict=True)
         yield f"{row.name:<{_WIDTH}}" + "".join(f"{c:>{_column(t)}}" for t, c in table)
-    engine_row = report.rows[0] if report.rows else None
-    if engine_row is not None:
-        matches = report.fills_per_op / 2.0
-        yield (
-            f"counting each of the {matches:.2f} matches an operation brings: "
-            f"{engine_row.ops_per_s * (1.0 + matches):,.0f} operations/s"
-        )
     if report.memory is not None:
         memory = report.memory
         yield (

@@ -69,7 +69,16 @@ def lines_of(rows: tuple[sockets.Row, ...], keeps_up_at: float | None) -> list[s
             refused_share=0.0,
             fills_per_op=0.1,
             events_per_op=4.0,
-            rows=(),
+            rows=(
+                engine.Row(
+                    name=engine.ENGINE,
+                    ops_per_s=90_000.0,
+                    cpu_us=11.1,
+                    latency_us=Quantiles(p50=7.0, p99=70.0, p999=90.0),
+                    p50_us=dict.fromkeys(MIX, 8.0),
+                    ratio=4.0,
+                ),
+            ),
             memory=engine.Memory(
                 fresh_mb=30.0, full_after_ops=1_000, full_mb=90.0, ops=1_000_000, after_mb=91.0
             ),
@@ -80,6 +89,12 @@ def lines_of(rows: tuple[sockets.Row, ...], keeps_up_at: float | None) -> list[s
         start=start.Report(rounds=3, exchange_s=0.3, floor_s=0.1, ratio=3.0),
     )
     return list(exchange_lines(report))
+
+
+def test_the_engine_counts_matches_as_operations_and_says_how_many_requests_that_were() -> None:
+    [line] = [line for line in lines_of((row(1_000.0, 0),), None) if line.startswith("engine: ")]
+    assert "94,500 order operations/s (place, cancel, edit, match)" in line
+    assert "90,000 requests/s, each with 0.05 matches" in line
 
 
 def test_a_machine_too_busy_for_empty_sockets_is_told() -> None:
