@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mock_deribit.exchange.events import IndexChanged, Listed, StateChanged
-from mock_deribit.exchange.messages import OrderEdit, OrderState, OrderView, SelfMatch
+from mock_deribit.exchange.messages import OrderEdit, OrderState, OrderView, SelfMatch, TickerView
 from mock_deribit.exchange.rules import Rules
 from shared.instruments import BookState, TickStep
 from shared.kernel import Nanos
@@ -29,6 +29,32 @@ def test_a_new_tick_is_for_new_prices_and_what_rests_stays(floor: Floor) -> None
     assert slid.price == 60_000.0
     accepted(floor.send("carol", Side.SELL, 10.0, 59_997.5))
     assert floor.exchange.trades(PERPETUAL)[-1].price == 59_999.5
+
+
+def test_a_price_that_was_taken_under_the_old_tick_is_refused_under_the_new(floor: Floor) -> None:
+    floor.buy("alice", 10.0, 59_990.5)
+    floor.exchange.set_tick(floor.now, PERPETUAL, 2.5)
+    assert code(floor.send("alice", Side.BUY, 10.0, 59_990.5)) == 10043
+
+
+def test_the_band_follows_the_index_before_the_mark_does(floor: Floor) -> None:
+    before = floor.exchange.ticker(PERPETUAL)
+    floor.exchange.set_index(floor.now, "btc_usd", 80_000.0)
+    after = floor.exchange.ticker(PERPETUAL)
+    assert isinstance(before, TickerView)
+    assert isinstance(after, TickerView)
+    assert (after.mark_price, after.min_price > before.min_price) == (before.mark_price, True)
+    assert code(floor.send("alice", Side.SELL, 10.0, before.min_price)) == 10005
+
+
+def test_a_cancelled_order_says_when_and_why_and_is_else_as_it_stood(floor: Floor) -> None:
+    order = floor.buy("alice", 10.0, 59_990.0)
+    floor.wait(SECOND)
+    cancelled = floor.exchange.cancel(floor.now, "alice", order.order_id)
+    assert cancelled == msgspec.structs.replace(
+        order, state=OrderState.CANCELLED, cancel_reason="user_request", updated=floor.now
+    )
+    assert floor.exchange.order("alice", order.order_id) == cancelled
 
 
 def test_larger_ticks_above_a_price(floor: Floor) -> None:
