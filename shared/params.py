@@ -10,6 +10,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+LEASE_GUARD_MS = 150
+"""Of a lease, for what comes after its words: the bus, an edit in flight, the cancel behind it."""
+BEATS_PER_WORD = 4
+BEAT_MS_MAX = 1_000
+
 
 class BadParams(ValueError):
     """Parameters that cannot be used; the text names field, what came and what was expected."""
@@ -197,10 +202,11 @@ class RiskParams(Section):
         description="initial margin, % of equity, above which only reductions are allowed",
     )
     lease_ms: Annotated[int, Field(ge=500, le=10_000)] = Field(
-        default=2_000, description="orders rest at most this long after risk was last heard"
+        default=2_000, description="no order rests longer than this after a service has died"
     )
     lease_renewal_ms: Annotated[int, Field(ge=50, le=5_000)] = Field(
-        default=500, description="the lease is renewed this often"
+        default=500,
+        description=f"the lease is renewed this often; twice this and {LEASE_GUARD_MS} ms fit in it",
     )
     position_age_max_ms: Annotated[int, Field(ge=1_000, le=120_000)] = Field(
         default=15_000,
@@ -209,6 +215,16 @@ class RiskParams(Section):
     unexplained_max_btc: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1e-5, description="equity that PnL cannot explain beyond this is an anomaly"
     )
+
+    @property
+    def word_ms(self) -> int:
+        """How long anybody's word is good: the lease, less the way of the cancels that end it."""
+        return self.lease_ms - LEASE_GUARD_MS
+
+    @property
+    def beat_ms(self) -> int:
+        """How often a service is heard whose silence ends the lease: a late one is no alarm."""
+        return min(BEAT_MS_MAX, self.word_ms // BEATS_PER_WORD)
 
 
 class Params(Section):
@@ -247,7 +263,7 @@ class Params(Section):
         )
         _ascending(
             ("risk.lease_renewal_ms * 2", 2 * risk.lease_renewal_ms),
-            ("risk.lease_ms", risk.lease_ms),
+            (f"risk.lease_ms - {LEASE_GUARD_MS}", risk.word_ms),
         )
         _ascending(
             ("oms.reconcile_s * 1000", 1000 * oms.reconcile_s),

@@ -47,12 +47,11 @@ from shared.kernel import (
 from shared.messages import Health, ParamsApplied, ParamsChanged, Position
 from shared.params import BadParams, MarketdataParams, Params
 from shared.state import PARAMS, params_of, read_params
-from shared.units import MILLISECOND, MINUTE, SECOND
+from shared.units import MILLISECOND, MINUTE, SECOND, from_ms
 
 LINK = "public"
 STATUS_EVERY = Nanos(500 * MILLISECOND)
 LISTING_EVERY = Nanos(2 * SECOND)
-HEALTH_EVERY = SECOND
 ROSTER_EVERY = MINUTE
 """No channel tells of a new tick: until it is asked for, orders between the ticks are refused."""
 ROSTER_RETRY = Nanos(5 * SECOND)
@@ -76,6 +75,7 @@ class Marketdata:
     def __init__(self, params: Params) -> None:
         self._started = Nanos(0)
         self._held: dict[str, None] = {}
+        self._health_every = from_ms(params.risk.beat_ms)
         self._follow(params.marketdata)
 
     def _follow(self, params: MarketdataParams) -> None:
@@ -138,7 +138,7 @@ class Marketdata:
         timers = {
             "status": STATUS_EVERY,
             "listing": LISTING_EVERY,
-            "health": HEALTH_EVERY,
+            "health": self._health_every,
             "depth": DEPTH_EVERY,
         }
         return [WakeAt(timer, Nanos(now + every)) for timer, every in timers.items()]
@@ -162,7 +162,8 @@ class Marketdata:
             case "roster":
                 return self._ask_roster(now)
             case "health":
-                return [Publish(self._health(now)), WakeAt("health", Nanos(now + HEALTH_EVERY))]
+                again = WakeAt("health", Nanos(now + self._health_every))
+                return [Publish(self._health(now)), again]
             case "stop":
                 return [Cut(LINK, "stopping")]
             case _:
@@ -255,24 +256,28 @@ class Marketdata:
     def _hear_params(self, now: Nanos, message: ParamsChanged) -> list[Effect]:
         answer = ParamsApplied(ts=now, source=self.name, version=message.version)
         try:
-            wanted = params_of(message).params.marketdata
+            params = params_of(message).params
         except BadParams as error:
             return [Publish(msgspec.structs.replace(answer, reason=str(error)))]
+        wanted, self._health_every = params.marketdata, from_ms(params.risk.beat_ms)
+        told: list[Effect] = [Publish(answer), WakeAt("health", now)]
         if wanted.interval == self._floor.params.interval:
             self._floor.params = wanted
-            return [Publish(answer), *self._ask_roster(now)]
+            return [*told, *self._ask_roster(now)]
         down = self._tell(now, self._floor.line_down(now))
         self._follow(wanted)
-        return [Publish(answer), *down, Cut(LINK, f"frames are wanted {wanted.interval} from now")]
+        return [*told, *down, Cut(LINK, f"frames are wanted {wanted.interval} from now")]
 
     def _restore(self, event: Restored) -> list[Effect]:
         """Take the parameters that were in force; not to guess others is why a bad set halts us."""
         if event.value is None:
             return []
         try:
-            self._follow(read_params(event.value).params.marketdata)
+            params = read_params(event.value).params
         except BadParams as error:
             return [Halt(f"stored parameters are unusable, set them again: {error}")]
+        self._health_every = from_ms(params.risk.beat_ms)
+        self._follow(params.marketdata)
         return []
 
     def _health(self, now: Nanos) -> Health:

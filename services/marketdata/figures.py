@@ -1,25 +1,30 @@
 """Counters and rates for operators."""
 
 from shared.kernel import Nanos
-from shared.units import MILLISECOND, to_seconds
+from shared.units import MILLISECOND, SECOND, to_seconds
 
 TOTALS = tuple(
     "frames books tickers trades gaps crossed malformed missed_trades renewals unwanted_frames".split()
 )
 
 
+WINDOW = SECOND
+"""Rates are taken over at least this long, however often they are told."""
+
+
 class Figures:
-    """Totals since start, and what happened since the last report."""
+    """Totals since start, and what happened in the last window."""
 
     def __init__(self) -> None:
         self.total = dict.fromkeys(TOTALS, 0)
-        self._reported = dict(self.total)
-        self._reported_at = Nanos(0)
+        self._begun = dict(self.total)
+        self._begun_at = Nanos(0)
+        self._window = dict.fromkeys(("frames_per_s", "books_per_s", "trades_per_s"), 0.0)
         self._delays_ms: list[float] = []
 
     def start(self, now: Nanos) -> None:
         """Rates count from here."""
-        self._reported_at = now
+        self._begun_at = now
 
     def count(self, name: str, times: int = 1) -> None:
         """One more of something."""
@@ -30,13 +35,18 @@ class Figures:
         self._delays_ms.append((now + clock_offset - venue_ts) / MILLISECOND)
 
     def report(self, now: Nanos) -> dict[str, float]:
-        """Totals, and rates and delays since the last report."""
-        seconds = to_seconds(now - self._reported_at)
-        report: dict[str, float] = dict(self.total)
-        for name in ("frames", "books", "trades"):
-            report[f"{name}_per_s"] = (self.total[name] - self._reported[name]) / seconds
+        """Totals, and rates and delays of the last whole window."""
+        if now - self._begun_at >= WINDOW:
+            self._window = self._measured(to_seconds(now - self._begun_at))
+            self._begun, self._begun_at, self._delays_ms = dict(self.total), now, []
+        return self.total | self._window
+
+    def _measured(self, seconds: float) -> dict[str, float]:
+        window = {
+            f"{name}_per_s": (self.total[name] - self._begun[name]) / seconds
+            for name in ("frames", "books", "trades")
+        }
         if self._delays_ms:
-            report["venue_to_seen_mean_ms"] = sum(self._delays_ms) / len(self._delays_ms)
-            report["venue_to_seen_max_ms"] = max(self._delays_ms)
-        self._reported, self._reported_at, self._delays_ms = dict(self.total), now, []
-        return report
+            window["venue_to_seen_mean_ms"] = sum(self._delays_ms) / len(self._delays_ms)
+            window["venue_to_seen_max_ms"] = max(self._delays_ms)
+        return window

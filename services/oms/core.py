@@ -58,7 +58,7 @@ from shared.state import (
     read_params,
     write_latch,
 )
-from shared.units import SECOND, from_seconds
+from shared.units import SECOND, from_ms, from_seconds
 
 BEAT = SECOND
 
@@ -141,6 +141,7 @@ class Oms:
                 self._line.begin(now)
                 self._sweep.doubt(now)
                 self._out.wake("beat", Nanos(now + BEAT))
+                self._out.wake("health", Nanos(now + from_ms(self._params.risk.beat_ms)))
             case _:
                 pass
 
@@ -179,6 +180,7 @@ class Oms:
         reason = ""
         try:
             self._apply(now, params_of(change).params)
+            self._out.wake("health", now)
         except BadParams as error:
             reason = str(error)
         self._out.say(
@@ -240,6 +242,9 @@ class Oms:
                 self._sweep.overdue(now)
             case "beat":
                 self._beat(now)
+            case "health":
+                self._out.wake("health", Nanos(now + from_ms(self._params.risk.beat_ms)))
+                self._out.say(self._health(now))
             case "reconcile":
                 self._venue.reconciliation.begin(now)
             case "stop":
@@ -259,7 +264,6 @@ class Oms:
             self._venue.reconciliation.begin(now)
         self._orders.prune(now)
         self._inventory.tell(now, everything=True)
-        self._out.say(self._health(now))
 
     def _health(self, now: Nanos) -> Health:
         refusal = self._permission.refusal_anywhere(now)

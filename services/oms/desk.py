@@ -204,7 +204,7 @@ class Desk:
 
     def _edit(self, now: Nanos, quote: Quote, change: Edit, tick: Nanos | None) -> None:
         order = self._orders.known(change.label)
-        if not order.idle or now < order.not_before:
+        if not order.idle or now < max(order.not_before, order.not_moved_before):
             return
         approved = gate.approve(
             change, self._scene(now, change.instrument, open_amount=order.open_amount)

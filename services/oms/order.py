@@ -193,6 +193,8 @@ class Order(msgspec.Struct, kw_only=True):
     """A refusal said that it is no longer open: only a look-up can say more."""
     not_before: Nanos = Nanos(0)
     """Nothing is asked of it again before this: it was refused a moment ago."""
+    not_moved_before: Nanos = Nanos(0)
+    """It is not moved again before this; an edit that was refused keeps no cancel waiting."""
     look_after: Nanos = Nanos(0)
     """It is not looked up again before this."""
     aim_price: float | None = None

@@ -242,13 +242,11 @@ class Wire:
             if happening is Happening.PLACE_REFUSED and order.order_id is not None:
                 # A channel has shown it resting: one of the two is wrong.
                 happening = Happening.DOUBTED
-            if happening is Happening.DOUBTED:
-                self._pause(now, order)
-            if happening is Happening.CHANGE_REFUSED:
-                self._pause(now, order)
-                if order.order_id is None:
-                    # That it was not cancelled does not prove that it was ever placed.
-                    happening = Happening.UNCLEAR
+            if happening in (Happening.DOUBTED, Happening.CHANGE_REFUSED):
+                self._pause(now, order, context.verb)
+            if happening is Happening.CHANGE_REFUSED and order.order_id is None:
+                # That it was not cancelled does not prove that it was ever placed.
+                happening = Happening.UNCLEAR
             self._orders.happen(now, order, happening, name)
         wanted = context.verb in (Verb.PLACE, Verb.EDIT)
         return Outcome(order, rejected=wanted and meaning is not Meaning.UNKNOWN_OUTCOME)
@@ -287,14 +285,18 @@ class Wire:
             newest = max(matches, key=lambda seen: seen.updated)
             self._orders.observe(now, order, newest, answers=True)
             if contradicted and order.alive:
-                self._pause(now, order)
+                self._pause(now, order, Verb.LOOK_UP)
         elif order.closed_by_word or now >= order.deadline + SETTLING:
             self._orders.happen(now, order, Happening.NOT_FOUND, "not found at the exchange")
 
-    def _pause(self, now: Nanos, order: Order) -> None:
-        """The venue does not do it now: not again at once."""
-        order.not_before = Nanos(now + RETRY_AFTER)
-        self._out.wake("retry", order.not_before)
+    def _pause(self, now: Nanos, order: Order, verb: Verb) -> None:
+        """The venue does not do it now: not again at once. A move that came too late delays no cancel."""
+        later = Nanos(now + RETRY_AFTER)
+        if verb is Verb.EDIT:
+            order.not_moved_before = later
+        else:
+            order.not_before = later
+        self._out.wake("retry", later)
 
     def _unclear(self, now: Nanos, order: Order | None, current: bool, why: str) -> None:
         if order is not None and current and order.alive:

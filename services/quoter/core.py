@@ -41,7 +41,7 @@ from shared.messages import (
 )
 from shared.params import BadParams, Params
 from shared.state import PARAMS, params_of, read_params
-from shared.units import BPS, MILLISECOND, SECOND, from_seconds
+from shared.units import BPS, SECOND, from_ms, from_seconds
 
 BEAT = "beat"
 HEALTH = "health"
@@ -211,9 +211,9 @@ class Quoter:
                 return []
 
     def _next_beat(self, now: Nanos) -> Effect:
-        """Often enough to renew a quote at half of its life and to repeat a refusal every second."""
-        lease_half = Nanos(self._params.risk.lease_ms * MILLISECOND // 2)
-        beat = min(from_seconds(self._params.quoter.requote_s), lease_half, NO_QUOTE_EVERY)
+        """Often enough to renew a quote well before its end and to repeat a refusal every second."""
+        often = from_ms(self._params.risk.beat_ms)
+        beat = min(from_seconds(self._params.quoter.requote_s), often, NO_QUOTE_EVERY)
         return WakeAt(BEAT, Nanos(now + beat))
 
     def _evaluate_all(self, now: Nanos, trigger: str) -> list[Effect]:

@@ -6,7 +6,7 @@ from services.quoter.gates import Refusal
 from shared.kernel import Nanos
 from shared.messages import NoQuote, Quote
 from shared.params import Params
-from shared.units import MILLISECOND, SECOND
+from shared.units import SECOND, from_ms
 
 NO_QUOTE_EVERY = SECOND
 
@@ -20,7 +20,7 @@ def quote_of(
     params: Params,
     params_version: int,
 ) -> Quote:
-    """The decision as the oms hears it; it holds for one lease."""
+    """The decision as the oms hears it; it is good for as long as any word."""
     assert desk.book is not None
     return Quote(
         ts=now,
@@ -32,7 +32,7 @@ def quote_of(
         reservation=wanted.stance.reservation,
         half_spread=wanted.stance.half_spread,
         sigma=wanted.sigma,
-        valid_until=Nanos(now + params.risk.lease_ms * MILLISECOND),
+        valid_until=Nanos(now + from_ms(params.risk.word_ms)),
         change_id=desk.book.change_id,
         book_ts=desk.book.ts,
         book_seen=desk.book.seen,

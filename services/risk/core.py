@@ -95,12 +95,13 @@ class Risk:
 
     def handle(self, now: Nanos, event: Event) -> Effects:
         """One event, then one review of everything it may have moved."""
+        if isinstance(event, Message):
+            self.picture.evidence.hear(now, event)
         match event:
             case Book():
                 self.picture.books[event.instrument] = event
                 return []
             case Health():
-                self.picture.evidence.heard_health(now, event)
                 return []
             case Restored():
                 return self._restored(now, event)
@@ -306,7 +307,7 @@ class Risk:
             mode=standing.mode,
             granted=granted,
             reason=objection if allowed and objection else standing.reason,
-            until=Nanos(now + from_ms(self.params.risk.lease_ms)) if granted else now,
+            until=Nanos(now + from_ms(self.params.risk.word_ms)) if granted else now,
             hard_limit=self.params.risk.hard_limit_btc,
             paused=tuple(self.authority.pauses.instruments),
         )
@@ -315,6 +316,8 @@ class Risk:
             self._counts["withdrawals"] += bool(self._lease and self._lease.granted and not granted)
             self._lease = lease
             effects.append(Publish(lease))
+        if granted and (due := self.picture.evidence.watch(now, self.params)) is not None:
+            effects.append(WakeAt("evidence", due))
         return effects
 
     def _objection(self, now: Nanos, exposure: Exposure) -> str:

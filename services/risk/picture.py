@@ -65,7 +65,7 @@ class Picture:
 
     def positions_known(self, now: Nanos, params: Params) -> bool:
         """Whether every followed and every held instrument agreed with the exchange recently."""
-        names = dict.fromkeys([*self.evidence.followed(now), *self.evidence.positions])
+        names = dict.fromkeys([*self.evidence.followed(), *self.evidence.positions])
         return bool(names) and all(self.evidence.is_reconciled(now, name, params) for name in names)
 
     def settled_since(self, ts: Nanos) -> bool:

@@ -65,7 +65,7 @@ async def test_a_silent_marketdata_ends_the_lease_and_its_return_renews_it(
 
         await stage.runs["marketdata"].end()
         await until(lambda: not stage.risk.is_granted(), "the lease withdrawn")
-        assert stage.risk.reason() == "marketdata has no heartbeat"
+        assert stage.risk.reason() == "marketdata is silent"
 
         await stage.run(stage.market)
         await until(stage.risk.is_granted, "a lease again")

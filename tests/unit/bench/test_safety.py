@@ -8,12 +8,14 @@ import pytest
 from bench.printing import safety_lines
 from bench.quantiles import NotMeasured
 from bench.safety import MEASURES, Report, Sample, row_of, sample
-from shared.params import parse_params
+from shared.params import change_params, parse_params
 
 ROOT = Path(__file__).parents[3]
 PARAMS = parse_params(tomllib.loads((ROOT / "config" / "demo.toml").read_text()))
-LEASE_S = PARAMS.risk.lease_ms / 1e3
+SEEDS = tuple(f"safety {n}" for n in (5, 8, 16, 19, 31))
+"""Among them those in which an edit was on its way when the word ended."""
 ROUND_TRIP_S = 0.024
+EDIT_AND_CANCEL_S = 0.037
 HEARTBEAT_S = 23.0
 
 
@@ -25,15 +27,19 @@ def test_every_measure_gives_a_figure_and_the_same_one_again(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["kill -> empty book", "gap seen -> its quotes gone"])
-def test_what_the_oms_hears_of_costs_no_more_than_a_round_trip(name: str) -> None:
-    assert max(sample(name, str(seed), PARAMS).seconds for seed in range(5)) < ROUND_TRIP_S
+def test_what_the_oms_hears_of_costs_a_cancel_behind_an_edit_in_flight_at_most(name: str) -> None:
+    assert max(sample(name, str(seed), PARAMS).seconds for seed in range(5)) < EDIT_AND_CANCEL_S
 
 
+@pytest.mark.parametrize("lease_ms", [500, 800, 2_000])
 @pytest.mark.parametrize("part", ["marketdata", "quoter", "risk"])
-def test_without_a_part_nothing_rests_beyond_the_lease_and_what_evidence_is_late(part: str) -> None:
+def test_without_a_part_nothing_rests_beyond_the_lease(part: str, lease_ms: int) -> None:
+    renewal_ms = lease_ms // 5
+    params = change_params(PARAMS, {"risk.lease_ms": lease_ms, "risk.lease_renewal_ms": renewal_ms})
     for state in ("dies", "hangs"):
-        took = sample(f"{part} {state} -> empty book", "2", PARAMS)
-        assert took.seconds < LEASE_S + 1.0
+        for seed in SEEDS:
+            took = sample(f"{part} {state} -> empty book", seed, params)
+            assert took.seconds < lease_ms / 1e3
 
 
 def test_an_oms_that_hangs_is_left_to_the_exchanges_heartbeat() -> None:

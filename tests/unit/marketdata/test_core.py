@@ -84,7 +84,7 @@ def test_status_and_health_and_listings_are_repeated() -> None:
     scene.said.clear()
     scene.pass_time(4.0, step_s=0.05)
     assert len(scene.heard(FeedStatus, PERPETUAL)) == 8
-    assert len(scene.heard(Health)) == 4
+    assert len(scene.heard(Health)) == 8, "four to a lease of 2 s, less the cancels' way"
     assert len(scene.heard(InstrumentListed, PERPETUAL)) == 2
     health = scene.heard(Health)[-1]
     assert health.ready

@@ -15,6 +15,7 @@ NOT_ENOUGH_FUNDS = 10009
 TOO_MANY_REQUESTS = 10028
 SETTLEMENT = 10041
 INTERNAL = 11094
+TIMED_OUT = 13888
 NOT_OPEN = 11044
 UNLISTED_CODE = 19_999
 
@@ -98,6 +99,17 @@ def test_an_edit_refused_for_a_moment_leaves_the_order_as_it_was() -> None:
     assert rig.prices() == [59_990.0, 60_010.0]
     rig.pass_time(0.5)
     assert rig.prices() == [59_980.0, 60_020.0]
+
+
+@pytest.mark.parametrize("code", [SETTLEMENT, TIMED_OUT])
+def test_an_edit_that_is_refused_keeps_no_cancel_waiting(code: int) -> None:
+    rig = quoting()
+    rig.refuse("private/edit", code, times=2)
+    rig.quote(bid=59_980.0, ask=60_020.0)
+    rig.silent = True
+    rig.lease(granted=False)
+    rig.pass_time(0.1)
+    assert rig.book() == []
 
 
 def test_a_cancel_told_that_the_order_is_closed_asks_how() -> None:

@@ -13,7 +13,7 @@ from shared.messages import (
     ParamsChanged,
     Position,
 )
-from shared.params import Params, change_params
+from shared.params import LEASE_GUARD_MS, Params, change_params
 from shared.units import MILLISECOND, SECOND, Side
 from tests.unit.oms.line import PERPETUAL
 from tests.unit.oms.rig import Rig
@@ -333,11 +333,28 @@ def test_parameters_are_applied_live_and_refused_whole() -> None:
     assert "oms.burst" in rig.of(ParamsApplied)[-1].reason
 
 
-def test_health_is_said_every_second_and_says_why_nothing_rests() -> None:
-    rig = quoting()
+@pytest.mark.parametrize("lease_ms", [500, 1_000, 2_000, 10_000])
+def test_health_is_said_at_a_period_that_follows_the_lease(lease_ms: int) -> None:
+    changes = {"risk.lease_ms": lease_ms, "risk.lease_renewal_ms": 100}
+    rig = Rig(changes=changes).live()
     rig.said.clear()
     rig.pass_time(3.0)
-    assert len(rig.of(Health)) == 3
+    period_s = min((lease_ms - LEASE_GUARD_MS) / 4_000, 1.0)
+    assert abs(len(rig.of(Health)) - 3.0 / period_s) <= 1.5
+
+
+def test_a_shorter_lease_is_followed_at_once() -> None:
+    rig = quoting()
+    wanted = change_params(Params(), {"risk.lease_ms": 500, "risk.lease_renewal_ms": 100})
+    rig.tell(ParamsChanged(ts=rig.now, version=7, by="test", params=wanted.model_dump()))
+    rig.said.clear()
+    rig.pass_time(0.1)
+    assert len(rig.of(Health)) == 2
+
+
+def test_health_says_why_nothing_rests() -> None:
+    rig = quoting()
+    rig.pass_time(1.0)
     assert rig.of(Health)[-1].ready
     rig.lease(granted=False)
     rig.silent = True

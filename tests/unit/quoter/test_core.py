@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from services.quoter.core import Quoter
 from shared.kernel import Halt, Nanos, Restored
 from shared.messages import (
@@ -15,8 +17,8 @@ from shared.messages import (
     Quote,
 )
 from shared.messages.codec import encode
-from shared.params import Params
-from shared.units import MILLISECOND, SECOND
+from shared.params import LEASE_GUARD_MS, Params
+from shared.units import MILLISECOND
 from tests.unit.quoter.scene import PERPETUAL, Scene, params_of, spec_of
 
 
@@ -32,7 +34,9 @@ def test_every_price_of_a_quote_is_the_sum_of_its_parts() -> None:
         assert level.parts[0] == ("mid", 85_000.25)
 
 
-def test_a_quote_carries_the_frame_it_came_from_and_holds_for_a_lease() -> None:
+def test_a_quote_carries_the_frame_it_came_from_and_holds_for_a_lease_less_the_cancels_way() -> (
+    None
+):
     scene = Scene().warm()
     scene.mids[PERPETUAL] += 20.0
     book = scene.book(PERPETUAL)
@@ -43,7 +47,7 @@ def test_a_quote_carries_the_frame_it_came_from_and_holds_for_a_lease() -> None:
         book.ts,
         book.seen,
     )
-    assert quote.valid_until == scene.now + 2 * SECOND
+    assert quote.valid_until == scene.now + (2_000 - LEASE_GUARD_MS) * MILLISECOND
 
 
 def test_a_quiet_market_is_quoted_again_only_at_half_of_its_life() -> None:
@@ -63,6 +67,16 @@ def test_a_quote_is_never_older_than_its_life_while_it_stands() -> None:
         for _ in range(50):
             scene.pass_time(0.1)
             assert scene.quote().valid_until > scene.now
+
+
+@pytest.mark.parametrize("lease_ms", [500, 700, 1_000, 2_000, 5_000, 10_000])
+def test_a_quiet_quote_is_renewed_with_a_fifth_of_its_life_to_spare(lease_ms: int) -> None:
+    scene = Scene(params={"risk.lease_ms": lease_ms, "risk.lease_renewal_ms": 100}).warm()
+    word = (lease_ms - LEASE_GUARD_MS) * MILLISECOND
+    for _ in range(400):
+        scene.pass_time(0.01, step=Nanos(10 * MILLISECOND))
+        assert scene.quote().valid_until - scene.now > word // 5
+        assert scene.quote().valid_until - scene.now <= word
 
 
 def test_a_move_below_the_trigger_waits_and_one_above_is_answered_at_once() -> None:

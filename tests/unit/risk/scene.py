@@ -170,10 +170,7 @@ class Scene:
         self.tell(LinkUp(link="state"))
         self.tell(LinkUp(link="bus"))
         for name in (PERPETUAL, FUTURE):
-            listing = InstrumentListed(
-                ts=self.now, instrument=name, spec=spec(name), role="perpetual"
-            )
-            self.tell(listing)
+            self.tell(listed(self.now, name))
             self.tell(ticker(self.now, name=name))
         self.hold(**btc)
         self.tell(account(self.now, equity))
@@ -186,12 +183,12 @@ class Scene:
         self.tell(position(self.now, future, FUTURE))
 
     def beat(self, *silent: str) -> None:
-        """Heartbeats of everyone but the silent: marketdata, oms, and the feeds."""
+        """Heartbeats of everyone but the silent: marketdata with all feeds, oms, one feed."""
         for source in ("marketdata", "oms"):
             if source not in silent:
                 self.tell(health(self.now, source))
         for name in (PERPETUAL, FUTURE):
-            if name not in silent:
+            if name not in silent and "marketdata" not in silent:
                 self.tell(feed(self.now, name))
                 self.tell(book(self.now, name))
 
@@ -207,6 +204,14 @@ class Scene:
                     del self.timers[timer]
                     self.tell(Wake(timer=timer))
 
+    def pass_to_next_timer(self, *silent: str) -> None:
+        """Let time pass exactly to the timer that is due next; everyone but the silent beats before it."""
+        timer = min(self.timers, key=self.timers.__getitem__)
+        at = self.timers.pop(timer)
+        self.beat(*silent)
+        self.now = Nanos(max(self.now, at - 1))
+        self.tell(Wake(timer=timer))
+
     def said(self, kind: type[M]) -> list[M]:
         """Everything of one type that was published."""
         found = [effect.message for effect in self.effects if isinstance(effect, Publish)]
@@ -220,6 +225,11 @@ class Scene:
 def health(ts: Nanos, source: str) -> Health:
     """A heartbeat."""
     return Health(ts=ts, source=source, ready=True, detail="", started=NOON, counters={})
+
+
+def listed(ts: Nanos, name: str = PERPETUAL) -> InstrumentListed:
+    """It is followed."""
+    return InstrumentListed(ts=ts, instrument=name, spec=spec(name), role="perpetual")
 
 
 def feed(ts: Nanos, name: str = PERPETUAL, **changes: Any) -> FeedStatus:

@@ -16,7 +16,7 @@ from shared.messages import (
     Severity,
 )
 from shared.messages.codec import encode
-from shared.params import Params, change_params
+from shared.params import LEASE_GUARD_MS, Params, change_params
 from shared.units import HOUR, MILLISECOND, MINUTE, SECOND, Side
 from tests.unit.risk.scene import (
     FUTURE,
@@ -27,6 +27,7 @@ from tests.unit.risk.scene import (
     feed,
     fill,
     kill,
+    listed,
     position,
     ticker,
 )
@@ -45,7 +46,7 @@ def test_a_start_grants_nothing_until_everything_was_heard() -> None:
     assert scene.lease().granted
     assert scene.lease().mode is Mode.ACTIVE
     assert scene.lease().reason == ""
-    assert scene.lease().until == scene.lease().ts + 2 * SECOND
+    assert scene.lease().until == scene.lease().ts + (2_000 - LEASE_GUARD_MS) * MILLISECOND
 
 
 def test_the_lease_is_renewed_at_its_interval() -> None:
@@ -70,6 +71,34 @@ def test_a_silence_withdraws_the_lease_within_bounds_and_life_returns_it(silent:
     assert silent in scene.lease().reason
 
     scene.pass_time(SECOND)
+    assert scene.lease().granted
+
+
+@pytest.mark.parametrize("lease_ms", [500, 750, 1_000, 2_000, 2_800])
+@pytest.mark.parametrize("silent", ["oms", "marketdata"])
+def test_a_silence_withdraws_the_lease_at_the_moment_at_which_its_last_word_wears_out(
+    lease_ms: int, silent: str
+) -> None:
+    scene = Scene(lease_ms=lease_ms, lease_renewal_ms=150).start().alive()
+    scene.pass_time(SECOND)
+    last = scene.risk.picture.evidence.heard[silent]
+    word = (lease_ms - LEASE_GUARD_MS) * MILLISECOND
+
+    while scene.lease().granted:
+        scene.pass_to_next_timer(silent)
+
+    assert scene.lease().reason == f"{silent} is silent"
+    assert last + word <= scene.lease().ts <= last + word + MILLISECOND
+
+
+def test_a_future_that_is_followed_no_more_holds_quoting_up_for_two_rounds_of_listings() -> None:
+    scene = Scene().start().alive()
+    scene.pass_time(4 * SECOND, FUTURE)
+    assert scene.lease().reason == f"{FUTURE} feed is stale"
+
+    scene.pass_time(SECOND, FUTURE)
+    scene.tell(listed(scene.now))
+
     assert scene.lease().granted
 
 
@@ -257,7 +286,7 @@ def test_new_params_are_confirmed_and_in_force_at_once() -> None:
     assert (answer.version, answer.applied, answer.source) == (7, True, "risk")
     assert scene.lease().hard_limit == 0.25
     scene.pass_time(SECOND)
-    assert scene.lease().until == scene.lease().ts + 1_500 * MILLISECOND
+    assert scene.lease().until == scene.lease().ts + (1_500 - LEASE_GUARD_MS) * MILLISECOND
 
 
 def test_params_that_make_no_sense_are_refused_and_the_old_ones_stay() -> None:
@@ -277,7 +306,7 @@ def test_stored_params_are_in_force_from_the_start() -> None:
 
     scene = Scene().start({"params": encode(stored).decode()}).alive()
 
-    assert scene.lease().until == scene.lease().ts + 1_500 * MILLISECOND
+    assert scene.lease().until == scene.lease().ts + (1_500 - LEASE_GUARD_MS) * MILLISECOND
     assert scene.said(ParamsApplied)[-1].version == 3
 
 

@@ -4,21 +4,40 @@ from collections.abc import Callable
 
 import pytest
 
-from services.risk.lease import HEARTBEAT_AGE, LISTING_KEPT, Evidence
-from shared.kernel import Nanos
+from services.risk.lease import HELD_KEPT, LISTING_KEPT, Evidence
+from shared.kernel import Message, Nanos
 from shared.messages import FeedState, InstrumentListed
-from shared.params import Params
+from shared.params import LEASE_GUARD_MS, Params, change_params
 from shared.units import MILLISECOND, SECOND
-from tests.unit.risk.scene import FUTURE, NOON, PERPETUAL, account, feed, health, position, spec
+from tests.unit.risk.scene import (
+    FUTURE,
+    NOON,
+    PERPETUAL,
+    account,
+    book,
+    feed,
+    health,
+    kill,
+    position,
+    spec,
+    ticker,
+)
 
 PARAMS = Params()
+LEASES_MS = (500, 700, 1_000, 2_000, 3_500, 10_000)
+
+
+def under(lease_ms: int) -> Params:
+    """Everything else as it is shipped, but for a renewal that fits the shortest lease."""
+    changes = {"risk.lease_ms": lease_ms, "risk.lease_renewal_ms": 100}
+    return change_params(PARAMS, changes)
 
 
 def alive(now: Nanos = NOON) -> Evidence:
     evidence = Evidence()
     evidence.links = dict.fromkeys(evidence.links, True)
     for source in ("marketdata", "oms"):
-        evidence.heard_health(now, health(now, source))
+        evidence.hear(now, health(now, source))
     for name in (PERPETUAL, FUTURE):
         listing = InstrumentListed(ts=now, instrument=name, spec=spec(name), role="near")
         evidence.listed[name] = (listing, now)
@@ -39,8 +58,8 @@ def _without_account(evidence: Evidence) -> None:
 FAULTS: list[tuple[Callable[[Evidence], object], str]] = [
     (lambda e: e.links.update(state=False), "state link is down"),
     (lambda e: e.links.update(bus=False), "bus link is down"),
-    (lambda e: e.heartbeats.pop("oms"), "oms has no heartbeat"),
-    (lambda e: e.heartbeats.pop("marketdata"), "marketdata has no heartbeat"),
+    (lambda e: e.heard.pop("oms"), "oms is silent"),
+    (lambda e: e.heard.pop("marketdata"), "marketdata is silent"),
     (lambda e: e.listed.pop(PERPETUAL), "no perpetual is listed"),
     (lambda e: e.feeds.pop(FUTURE), f"{FUTURE} feed is stale"),
     (
@@ -81,16 +100,64 @@ def test_a_dated_book_that_is_not_live_does_not_take_the_whole_lease() -> None:
     assert evidence.objection(NOON, PARAMS) == ""
 
 
-def test_a_service_goes_silent_when_its_beat_is_older_than_the_lease() -> None:
+@pytest.mark.parametrize("lease_ms", LEASES_MS)
+def test_a_service_is_silent_once_its_last_word_has_worn_out(lease_ms: int) -> None:
+    params = under(lease_ms)
     evidence = alive()
+    end = Nanos(NOON + (lease_ms - LEASE_GUARD_MS) * MILLISECOND)
 
-    assert evidence.objection(Nanos(NOON + HEARTBEAT_AGE), PARAMS) == ""
-    later = Nanos(NOON + HEARTBEAT_AGE + 1)
-    assert evidence.objection(later, PARAMS) == "marketdata has no heartbeat"
+    assert min(evidence.ends(params), end) == evidence.ends(params)
+    assert evidence.objection(Nanos(min(end, evidence.ends(params)) - 1), params) == ""
+    evidence.feeds = {name: feed(end, name) for name in evidence.feeds}
+    assert evidence.ends(params) == end
+    assert evidence.objection(end, params) == "marketdata is silent"
 
 
-def test_an_instrument_that_is_no_longer_listed_is_no_longer_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("message", "source"),
+    [
+        (book(NOON), "marketdata"),
+        (ticker(NOON), "marketdata"),
+        (feed(NOON), "marketdata"),
+        (health(NOON, "marketdata"), "marketdata"),
+        (position(NOON), "oms"),
+        (account(NOON), "oms"),
+        (health(NOON, "oms"), "oms"),
+    ],
+)
+def test_whatever_a_service_says_proves_it_alive(message: Message, source: str) -> None:
+    evidence = Evidence()
+    evidence.hear(NOON, message)
+
+    assert evidence.heard == {source: NOON}
+
+
+def test_who_else_speaks_proves_nobody_alive() -> None:
+    evidence = Evidence()
+    evidence.hear(NOON, health(NOON, "quoter"))
+    evidence.hear(NOON, kill(NOON))
+
+    assert evidence.heard == {}
+
+
+def listed_again(evidence: Evidence, name: str, at: Nanos) -> None:
+    evidence.listed[name] = (evidence.listed[name][0], at)
+
+
+def test_an_instrument_that_two_rounds_left_out_is_no_longer_asked_for() -> None:
     evidence = alive()
-    evidence.listed[PERPETUAL] = (evidence.listed[PERPETUAL][0], Nanos(NOON + LISTING_KEPT))
+    listed_again(evidence, PERPETUAL, Nanos(NOON + LISTING_KEPT))
+    assert evidence.followed() == [PERPETUAL, FUTURE]
 
-    assert evidence.followed(Nanos(NOON + LISTING_KEPT + 1)) == [PERPETUAL]
+    listed_again(evidence, PERPETUAL, Nanos(NOON + LISTING_KEPT + 1))
+    assert evidence.followed() == [PERPETUAL]
+
+
+def test_what_is_held_is_asked_for_until_marketdata_had_time_to_follow_it_again() -> None:
+    evidence = alive()
+    evidence.positions[FUTURE] = position(NOON, 0.1, FUTURE)
+    listed_again(evidence, PERPETUAL, Nanos(NOON + HELD_KEPT))
+    assert evidence.followed() == [PERPETUAL, FUTURE]
+
+    listed_again(evidence, PERPETUAL, Nanos(NOON + HELD_KEPT + 1))
+    assert evidence.followed() == [PERPETUAL]

@@ -31,6 +31,10 @@ def test_a_change_gives_a_new_set_and_leaves_the_old_one() -> None:
         ({"risk.soft_limit_btc": 0.4}, r"soft_limit_btc \(0.4\) must be below risk.hard_limit"),
         ({"risk.hedge_target_btc": 0.3}, "hedge_target_btc .* must be below risk.hedge_trigger"),
         ({"risk.lease_ms": 600}, r"lease_renewal_ms \* 2 \(1000\) must be below risk.lease_ms"),
+        (
+            {"risk.lease_ms": 500, "risk.lease_renewal_ms": 175},
+            r"lease_renewal_ms \* 2 \(350\) must be below risk.lease_ms - 150 \(350\)",
+        ),
         ({"oms.reconcile_s": 20}, "reconcile_s .* must be below risk.position_age_max"),
         ({"oms.reserve": 16}, r"oms.reserve \(16\) must be below oms.burst \(16\)"),
         ({"quoter.order_size_btc": 0.1, "risk.soft_limit_btc": 0.05}, "order_size_btc .* exceed"),
