@@ -145,7 +145,7 @@ class Contract:
         steps = present.tick_steps if tick_steps is None else tick_steps
         wanted = present.tick if tick is None else tick
         for size in (wanted, *(step.tick for step in steps)):
-            if not size > 0.0 or not is_multiple(size, self.grid):
+            if not size > self.grid / 2.0 or not is_multiple(size, self.grid):
                 raise ValueError(
                     f"a tick of {self.name} must be a positive multiple of {self.grid}, got {size}"
                 )

@@ -76,7 +76,7 @@ def test_the_band_stands_on_the_tick_in_force(floor: Floor) -> None:
     assert (ticker.min_price, ticker.max_price) == (7.0 * 8_443, 7.0 * 8_700)
 
 
-@pytest.mark.parametrize("tick", [0.0, -0.5, 0.005, float("nan")])
+@pytest.mark.parametrize("tick", [0.0, -0.5, 0.005, 1e-320, 1e-12, float("nan")])
 def test_a_tick_off_the_grid_changes_nothing(floor: Floor, tick: float) -> None:
     with pytest.raises(ValueError, match=r"positive multiple of 0\.01"):
         floor.exchange.set_tick(floor.now, PERPETUAL, tick)
