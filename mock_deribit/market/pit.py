@@ -109,7 +109,8 @@ class Pit:
         unusual = bps * math.sqrt(regime.activity)
         for racer in self._racers.after(now, unusual, regime.toxicity * regime.lead_lag):
             self._agenda.at(racer.at, partial(self._race, racer))
-        if self._beyond(SNIPE_LEAST_BPS):
+        # A sniper knows where the price is going to stand, so it is gone with all who know anything.
+        if regime.toxicity and self._beyond(SNIPE_LEAST_BPS):
             at, threshold = self._racers.sniper(now)
             self._agenda.at(at, partial(self._snipe, threshold))
 

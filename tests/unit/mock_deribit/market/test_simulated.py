@@ -18,14 +18,15 @@ from mock_deribit.exchange.events import (
     IndexChanged,
 )
 from mock_deribit.exchange.listing import btc_listings
-from mock_deribit.market.regime import Regime, Weather
+from mock_deribit.exchange.messages import OrderRequest
+from mock_deribit.market.regime import REGIMES, Regime, Weather
 from mock_deribit.market.simulated import SimulatedMarket
 from mock_deribit.market.takers import HawkesClock
 from mock_deribit.market.value import OTHER_VARIANCE, EfficientPrice
 from shared.kernel import Nanos
 from shared.randomness import Stream
-from shared.units import SECOND
-from tests.support.floor import OPENING, PERPETUAL, play
+from shared.units import SECOND, Side
+from tests.support.floor import OPENING, PERPETUAL, accepted, play
 
 
 def run(seed: str, seconds: float, regime: Regime) -> tuple[Exchange, list[Event]]:
@@ -182,8 +183,8 @@ def test_an_idle_account_changes_nothing() -> None:
     assert with_idle == without
 
 
-def directed(seed: str) -> tuple[Exchange, SimulatedMarket]:
-    market = SimulatedMarket(seed, 85_000.0, Regime())
+def directed(seed: str, regime: Regime = REGIMES["NORMAL"]) -> tuple[Exchange, SimulatedMarket]:
+    market = SimulatedMarket(seed, 85_000.0, regime)
     exchange = Exchange(OPENING, btc_listings(OPENING), market.index_prices, seed)
     play(exchange, market, OPENING, 5.0)
     return exchange, market
@@ -212,6 +213,19 @@ def test_a_sweep_takes_everything_within_its_reach() -> None:
     assert (exchange.best(PERPETUAL)[1] or 0.0) >= best * 1.0005 - 0.5
     with pytest.raises(ValueError, match="nobody trades 'X'"):
         market.sweep(exchange.now, "X", 1, 5.0)
+
+
+@pytest.mark.parametrize(("name", "left"), [("NORMAL", 0), ("BENIGN", 1)])
+def test_a_quote_that_news_left_behind_is_sniped_but_not_where_nobody_knows(
+    name: str, left: int
+) -> None:
+    exchange, market = directed("stale", REGIMES[name])
+    exchange.open_account("alice", {"BTC": 10.0})
+    best = exchange.best(PERPETUAL)[1] or 0.0
+    request = OrderRequest(instrument=PERPETUAL, side=Side.SELL, amount=10.0, price=best + 1.0)
+    accepted(exchange.place(exchange.now, "alice", request))
+    advance(exchange, market, market.shift(exchange.now, 40.0), 0.02)
+    assert len(exchange.open_orders("alice")) == left
 
 
 def test_a_regime_changes_by_name() -> None:
